@@ -1,0 +1,77 @@
+"""Every error that eyeshot raises on purpose.
+
+EyeshotError
+├── ModelReferenceError    a model reference that names nothing loadable          exit 2
+├── MissingExtraError      a framework that is not installed                      exit 3
+├── InputError             inputs that do not fit the model, or the question      exit 4
+├── CaptureError           the model's own code raised while it was captured      exit 5
+├── UnsupportedOpError     ops without a lowering, all of them listed             exit 6
+├── GraphError             a graph that breaks the relations' rules (our defect)  exit 7
+└── QuestionError          a layer, unit or input that the report does not have   exit 8
+
+A message names the thing, its value, the cause and the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class EyeshotError(Exception):
+    """Base of all errors raised on purpose; ``exit_code`` is what the CLI returns."""
+
+    exit_code = 1
+
+
+class ModelReferenceError(EyeshotError):
+    """A model reference that names nothing loadable."""
+
+    exit_code = 2
+
+
+class MissingExtraError(EyeshotError):
+    """A framework that is needed and not installed; the message names the extra."""
+
+    exit_code = 3
+
+
+class InputError(EyeshotError):
+    """Inputs that do not fit the model: rank, channels, extent, emptiness."""
+
+    exit_code = 4
+
+
+class CaptureError(EyeshotError):
+    """The model's own code raised while it ran for capture."""
+
+    exit_code = 5
+
+
+class UnsupportedOpError(EyeshotError):
+    """Ops without a lowering.
+
+    ``ops`` maps each op's name to the places (module paths) that call it.
+    """
+
+    exit_code = 6
+
+    def __init__(self, ops: Mapping[str, list[str]]) -> None:
+        self.ops = dict(ops)
+        listed = "\n".join(f"  {op}  (at {', '.join(places[:3])})" for op, places in sorted(ops.items()))
+        super().__init__(
+            f"no lowering for {len(ops)} op(s):\n{listed}\n"
+            "Either register one with @lowers(name) (CONTRIBUTING, 'Adding an op'), "
+            'or pass on_unknown="dense" (--on-unknown dense): sound, and flagged.'
+        )
+
+
+class GraphError(EyeshotError):
+    """A graph that breaks the relations' rules: a defect of a lowering, never of the model."""
+
+    exit_code = 7
+
+
+class QuestionError(EyeshotError):
+    """A layer, unit, axis or input that the report does not have."""
+
+    exit_code = 8
