@@ -1,0 +1,61 @@
+"""What any unit of a neural network can see of its input.
+
+The names below are the public ones. They load on first use, so ``import eyeshot`` costs next to nothing
+and imports neither a framework nor NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Box",
+    "CaptureError",
+    "EyeshotError",
+    "Field",
+    "GraphError",
+    "InputError",
+    "MissingExtraError",
+    "ModelReferenceError",
+    "QuestionError",
+    "Report",
+    "UnsupportedOpError",
+    "__version__",
+    "analyze",
+]
+
+if TYPE_CHECKING:
+    from eyeshot.errors import (
+        CaptureError,
+        EyeshotError,
+        GraphError,
+        InputError,
+        MissingExtraError,
+        ModelReferenceError,
+        QuestionError,
+        UnsupportedOpError,
+    )
+    from eyeshot.fields import Field, Report
+    from eyeshot.geometry import Box
+    from eyeshot.pipeline import analyze
+else:
+    # Hidden from type checkers, to whom a module __getattr__ makes every misspelt name legal.
+    _HOMES = {
+        "Box": "geometry",
+        "Field": "fields",
+        "Report": "fields",
+        "analyze": "pipeline",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module 'eyeshot' has no attribute {name!r}")
+        value = getattr(import_module(f"eyeshot.{_HOMES.get(name, 'errors')}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
