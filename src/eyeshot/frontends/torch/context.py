@@ -1,0 +1,71 @@
+"""What a lowering works with: a builder that knows the call at hand, and the registry of lowerings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eyeshot.graph import Builder, Ref
+from eyeshot.relations import All
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from eyeshot.frontends.torch.trace import Call
+
+    Lowering = Callable[..., Ref | Sequence[Ref | None] | None]
+
+LOWERINGS: dict[str, Lowering] = {}
+
+
+def lowers(*names: str) -> Callable[[Lowering], Lowering]:
+    """Register a function as the lowering of ATen ops, by their full names ("aten.add.Tensor").
+
+    It is called as ``function(ctx, *args, **kwargs)`` with a `Ref` in the place of every tensor, and returns a `Ref`, or
+    one a tensor output in their order. It is not called where no operand depends on an input: that output is constant.
+    """
+
+    def register(function: Lowering) -> Lowering:
+        for name in names:
+            if name in LOWERINGS:
+                raise ValueError(f"{name} has two lowerings: {LOWERINGS[name].__name__}, {function.__name__}")
+            LOWERINGS[name] = function
+        return function
+
+    return register
+
+
+class Context(Builder):
+    """A builder with the call that is being lowered."""
+
+    call: Call
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of the call's first tensor output, as the framework computed it."""
+        return self.output_shapes[0]
+
+    @property
+    def output_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of the call's tensor outputs, absent ones left out."""
+        return [value.shape for value in self.call.outputs if value is not None]
+
+    def dynamic(self, x: Ref, axes: Sequence[int], *index: Ref, shape: tuple[int, ...], reason: str) -> Ref:
+        """An op that reads ``x`` at positions computed from data: everything along ``axes``, and the index itself.
+
+        ``shape`` is the output's; the axes that aren't indexed must keep their place and extent. Sound, flagged with
+        ``reason``.
+        """
+        kept = {axis % len(x.shape) for axis in axes}
+        read = self.along(x, {axis: (All(), shape[axis]) for axis in kept}, reason=reason)
+        return self.pointwise(read, *index, shape=shape)
+
+
+def tensors_in(items: Any) -> list[Ref]:
+    """Every `Ref` inside nested lists, tuples and dictionaries, in order."""
+    if isinstance(items, Ref):
+        return [items]
+    if isinstance(items, dict):
+        items = items.values()
+    elif not isinstance(items, list | tuple):
+        return []
+    return [ref for item in items for ref in tensors_in(item)]

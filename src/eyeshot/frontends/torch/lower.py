@@ -1,0 +1,169 @@
+"""From a trace of ATen calls to a graph of relations."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections import Counter, defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from eyeshot.errors import GraphError, UnsupportedOpError
+from eyeshot.frontends.torch.context import LOWERINGS, Context, tensors_in
+from eyeshot.frontends.torch.macs import count_macs
+from eyeshot.frontends.torch.trace import Value, values_in
+from eyeshot.graph import Graph, ModuleOutput, Ref, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eyeshot.frontends.torch.trace import Call, ModuleCall, Trace
+
+OnUnknown = Literal["error", "dense"]
+UNKNOWN = "unknown-op"
+
+
+@cache
+def load_lowerings() -> None:
+    """Import every file of lowerings once."""
+    ops = importlib.import_module("eyeshot.frontends.torch.ops")
+    for module in pkgutil.iter_modules(ops.__path__):
+        importlib.import_module(f"{ops.__name__}.{module.name}")
+
+
+def lower(trace: Trace, on_unknown: OnUnknown = "error") -> Graph:
+    """The graph of a trace.
+
+    Raises
+    ------
+    UnsupportedOpError
+        listing every op without a lowering, unless ``on_unknown`` is ``"dense"``.
+    """
+    load_lowerings()
+    if on_unknown == "error":
+        _refuse_unknown(trace)
+    ctx = Context()
+    refs: dict[Value, Ref] = {
+        value: ctx.input(name, value.shape) for name, value in trace.inputs.items()
+    }
+    for call in trace.calls:
+        _lower_call(ctx, call, refs)
+    graph = ctx.graph
+    graph.notes.extend(trace.notes)
+    graph.outputs.update(
+        (name.lstrip(".") or "output", _ref(ctx, value, refs).node) for name, value in trace.outputs.items()
+    )
+    _name(ctx, trace, refs)
+    return graph
+
+
+def _refuse_unknown(trace: Trace) -> None:
+    """Raise for ops that depend on an input and have no lowering, all at once."""
+    dependent = set(trace.inputs.values())
+    missing: dict[str, list[str]] = defaultdict(list)
+    for call in trace.calls:
+        if dependent.isdisjoint(values_in([call.args, call.kwargs])):
+            continue
+        dependent.update(value for value in call.outputs if value is not None and value.known is None)
+        if call.op not in LOWERINGS and call.module not in missing[call.op]:
+            missing[call.op].append(call.module or "the model itself")
+    unknown = {op: places for op, places in missing.items() if places}
+    if unknown:
+        raise UnsupportedOpError(unknown)
+
+
+def _ref(ctx: Context, value: Value, refs: dict[Value, Ref]) -> Ref:
+    if value not in refs:
+        refs[value] = ctx.constant(value.shape)._replace(known=value.known)
+    return refs[value]
+
+
+def _with_refs(ctx: Context, item: Any, refs: dict[Value, Ref]) -> Any:
+    if isinstance(item, Value):
+        return _ref(ctx, item, refs)
+    if isinstance(item, list | tuple):
+        return type(item)(_with_refs(ctx, part, refs) for part in item)
+    if isinstance(item, dict):
+        return {key: _with_refs(ctx, part, refs) for key, part in item.items()}
+    return item
+
+
+def _lower_call(ctx: Context, call: Call, refs: dict[Value, Ref]) -> None:
+    outputs = [value for value in call.outputs if value is not None and value.known is None]
+    args, kwargs = _with_refs(ctx, call.args, refs), _with_refs(ctx, call.kwargs, refs)
+    operands = tensors_in([args, kwargs])
+    if not outputs or all(ctx.is_constant(ref) for ref in operands):
+        return
+    ctx.call = call
+    function = LOWERINGS.get(call.op)
+    if function is None:
+        lowered: Sequence[Ref | None] = [ctx.dense(operands, value.shape, UNKNOWN) for value in outputs]
+        refs.update(zip(outputs, [ref for ref in lowered if ref], strict=True))
+        return
+    result = function(ctx, *args, **kwargs)
+    lowered = [result] if isinstance(result, Ref) else list(result or ())
+    if len(lowered) > len(call.outputs):
+        raise GraphError(f"{call.op} has {len(call.outputs)} outputs, its lowering gave {len(lowered)}")
+    for value, ref in zip(call.outputs, lowered, strict=False):
+        if value is None or ref is None:
+            continue
+        if value.shape != ref.shape:
+            raise GraphError(
+                f"the lowering of {call.op} at {call.module or 'the model'} gave shape {ref.shape}, "
+                f"the framework {value.shape}"
+            )
+        refs[value] = ref
+
+
+def _name(ctx: Context, trace: Trace, refs: dict[Value, Ref]) -> None:
+    """Give tensors and modules the names that users know: module path, ``:k`` for its k-th call, op and counter."""
+    visits = Counter(call.path for call in trace.modules)
+    owned: dict[Value, str] = {}
+    for module in trace.modules:
+        for part, value in module.outputs.items():
+            if module.path:
+                owned.setdefault(value, _module_name(module, part, visits))
+    first_tensor = [0]
+    counters: Counter[str] = Counter()
+    for call in trace.calls:
+        for position, value in enumerate(call.outputs):
+            if value is not None and value in refs:
+                name = owned.get(value) or _op_name(call, position, counters)
+                ctx.graph.tensors.append(_tensor(name, call, value, refs[value], position))
+        first_tensor.append(len(ctx.graph.tensors))
+    for module in trace.modules:
+        for part, value in module.outputs.items():
+            if value in refs:
+                ctx.graph.modules.append(
+                    ModuleOutput(
+                        _module_name(module, part, visits),
+                        module.kind,
+                        refs[value].node,
+                        first_tensor[module.first_call],
+                        first_tensor[module.last_call],
+                        module.parameters if module.visit == 0 else 0,
+                    )
+                )
+
+
+def _module_name(module: ModuleCall, part: str, visits: Counter[str]) -> str:
+    visit = f":{module.visit}" if module.visit and visits[module.path] > 1 else ""
+    return f"{module.path}{visit}{part}"
+
+
+def _op_name(call: Call, position: int, counters: Counter[str]) -> str:
+    short = call.op.split(".")[1].strip("_")
+    base = f"{call.module}.{short}" if call.module else short
+    if position:
+        base = f"{base}.{position}"
+    count = counters[base]
+    counters[base] += 1
+    return f"{base}_{count}" if count else base
+
+
+def _tensor(name: str, call: Call, value: Value, ref: Ref, position: int) -> Tensor:
+    itemsize = np.dtype(value.dtype).itemsize if value.dtype != "bfloat16" else 2
+    macs = count_macs(call) if position == 0 else 0
+    return Tensor(name, call.op, ref.node, value.shape, value.dtype, itemsize, call.module, macs, (call.args, call.kwargs))

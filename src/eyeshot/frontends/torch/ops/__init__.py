@@ -1,0 +1,1 @@
+"""Lowerings of ATen ops, one file a family."""
