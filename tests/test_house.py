@@ -121,6 +121,49 @@ def test_every_ignored_rule_has_a_reason():
     assert sorted(reasoned) == sorted(ignored)
 
 
+def test_every_noqa_has_a_reason():
+    bare = re.compile(r"# noqa(?!: [A-Z]+\d+(, ?[A-Z]+\d+)*\s+\S)")
+    lines = {path.name: path.read_text(encoding="utf-8").splitlines() for path in SOURCES}
+    assert not {(name, line) for name, text in lines.items() for line in text if bare.search(line)}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The fenced blocks of one language in a page of the repository."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_readme_example_runs():
+    (example,) = blocks("README.md", "python")
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert isinstance(names["field"], eyeshot.Field)
+    assert isinstance(names["box"], eyeshot.Box)
+
+
+def test_readme_options_exist():
+    (commands,) = (block for block in blocks("README.md", "console") if "--" in block)
+    command = [sys.executable, "-c", "from eyeshot.cli import main; main()", "analyze", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z-]+", commands))
+    assert options
+    assert options <= set(re.findall(r"--[a-z-]+", shown))
+
+
+def test_readme_lists_the_extras():
+    listed = re.findall(
+        r'^\| `"eyeshot\[(\w+)\]"`', (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert sorted(listed) == sorted(project["optional-dependencies"])
+
+
+def test_recipe_is_code_that_exists():
+    (recipe,) = blocks("CONTRIBUTING.md", "python")
+    ops = (ROOT / "src" / "eyeshot" / "frontends" / "torch" / "ops").glob("*.py")
+    assert any(recipe in path.read_text(encoding="utf-8") for path in ops)
+
+
 def test_make_targets_run_files_that_exist():
     scripts = re.findall(r"\$\(BIN\)/python (\S+\.py)", (ROOT / "Makefile").read_text(encoding="utf-8"))
     assert len(scripts) == 3
