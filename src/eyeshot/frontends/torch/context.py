@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from eyeshot.graph import Builder, Ref
 from eyeshot.relations import All
@@ -14,17 +14,19 @@ if TYPE_CHECKING:
 
     Lowering = Callable[..., Ref | Sequence[Ref | None] | None]
 
+F = TypeVar("F", bound="Lowering")
+
 LOWERINGS: dict[str, Lowering] = {}
 
 
-def lowers(*names: str) -> Callable[[Lowering], Lowering]:
+def lowers(*names: str) -> Callable[[F], F]:
     """Register a function as the lowering of ATen ops, by their full names ("aten.add.Tensor").
 
     It is called as ``function(ctx, *args, **kwargs)`` with a `Ref` in the place of every tensor, and returns a `Ref`, or
     one a tensor output in their order. It is not called where no operand depends on an input: that output is constant.
     """
 
-    def register(function: Lowering) -> Lowering:
+    def register(function: F) -> F:
         for name in names:
             if name in LOWERINGS:
                 raise ValueError(f"{name} has two lowerings: {LOWERINGS[name].__name__}, {function.__name__}")
