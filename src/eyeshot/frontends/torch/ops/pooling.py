@@ -1,0 +1,114 @@
+"""Pooling and unpooling."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil, floor
+
+from eyeshot.frontends.torch.context import Context, lowers
+from eyeshot.frontends.torch.ops.convolution import Sizes, per_axis
+from eyeshot.graph import Ref
+from eyeshot.relations import All, Table, Window
+from eyeshot.relations.tables import adaptive
+
+
+def _rank(ctx: Context) -> int:
+    """Spatial axes of the op at hand: the digit in its name."""
+    return int(ctx.call.op.split("pool")[1][0])
+
+
+def _pool(ctx: Context, x: Ref, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Ref:
+    """Windows on the last axes; what hangs over an edge (ceil mode, padding) is not input."""
+    rank = _rank(ctx)
+    amounts = (per_axis(amount, rank) for amount in (kernel, stride or kernel, dilation, padding))
+    windows = [Window(k, s, d, p) for k, s, d, p in zip(*amounts, strict=True)]
+    extents = ctx.output_shape[-rank:]
+    maps = {axis - rank: pair for axis, pair in enumerate(zip(windows, extents, strict=True))}
+    return ctx.along(x, maps, summarises=True)
+
+
+@lowers("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
+def avg_pool(
+    ctx: Context,
+    x: Ref,
+    kernel_size: Sizes,
+    stride: Sizes = (),
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Ref:
+    """Each output reads a window per spatial axis; whether padding counts changes the divisor alone."""
+    return _pool(ctx, x, kernel_size, stride, padding, 1)
+
+
+@lowers("aten.max_pool1d.default", "aten.max_pool2d.default", "aten.max_pool3d.default")
+@lowers("aten.max_pool2d_with_indices.default", "aten.max_pool3d_with_indices.default")
+@lowers("aten.max_pool1d_with_indices.default")
+def max_pool(
+    ctx: Context,
+    x: Ref,
+    kernel_size: Sizes,
+    stride: Sizes = (),
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+) -> list[Ref]:
+    """Each output, and its index, reads a dilated window per spatial axis."""
+    return [_pool(ctx, x, kernel_size, stride, padding, dilation)] * len(ctx.output_shapes)
+
+
+@lowers("aten.adaptive_avg_pool1d.default", "aten.adaptive_avg_pool2d.default")
+@lowers("aten.adaptive_avg_pool3d.default")
+@lowers("aten._adaptive_avg_pool2d.default", "aten._adaptive_avg_pool3d.default")
+@lowers("aten.adaptive_max_pool1d.default", "aten.adaptive_max_pool2d.default")
+@lowers("aten.adaptive_max_pool3d.default")
+def adaptive_pool(ctx: Context, x: Ref, output_size: Sizes) -> list[Ref]:
+    """Output y of m reads [floor(y n / m), ceil((y + 1) n / m)) of n; a single output reads everything."""
+    rank = _rank(ctx)
+    pairs = enumerate(zip(x.shape[-rank:], ctx.output_shape[-rank:], strict=True))
+    maps = {axis - rank: (All() if m == 1 else adaptive(n, m), m) for axis, (n, m) in pairs}
+    return [ctx.along(x, maps, summarises=True)] * len(ctx.output_shapes)
+
+
+@lowers("aten.max_unpool2d.default")
+def max_unpool2d(ctx: Context, x: Ref, indices: Ref, output_size: Sizes) -> Ref:
+    """Every value of a plane may land anywhere in it: the indices decide."""
+    return _unpool(ctx, x, indices, 2)
+
+
+@lowers("aten.max_unpool3d.default")
+def max_unpool3d(
+    ctx: Context, x: Ref, indices: Ref, output_size: Sizes, stride: Sizes, padding: Sizes
+) -> Ref:
+    """As `max_unpool2d`, in volumes."""
+    return _unpool(ctx, x, indices, 3)
+
+
+def _unpool(ctx: Context, x: Ref, indices: Ref, rank: int) -> Ref:
+    plane = ctx.pointwise(x, indices)
+    maps = {axis: (All(), ctx.output_shape[axis]) for axis in range(-rank, 0)}
+    return ctx.along(plane, maps, reason="data-dependent-index")
+
+
+@lowers("aten.fractional_max_pool2d.default", "aten.fractional_max_pool3d.default")
+def fractional_max_pool(
+    ctx: Context, x: Ref, kernel_size: Sizes, output_size: Sizes, random_samples: Ref
+) -> list[Ref]:
+    """Windows whose starts are drawn at random, each between two bounds one or two elements apart."""
+    rank = random_samples.shape[-1]
+    extents = zip(per_axis(kernel_size, rank), x.shape[-rank:], ctx.output_shape[-rank:], strict=True)
+    maps = {axis - rank: (_fractional(k, n, m), m) for axis, (k, n, m) in enumerate(extents)}
+    return [ctx.along(x, maps, summarises=True, reason="random-index")] * 2
+
+
+def _fractional(kernel: int, size: int, count: int) -> Table:
+    """Start y is int((y + u) a) - int(u a) for u in [0, 1) and a = (size - kernel) / (count - 1)."""
+    step = Fraction(size - kernel, max(1, count - 1))
+    rows = []
+    for y in range(count):
+        first, last = max(0, ceil(y * step) - 1), min(size - kernel, floor(y * step) + 1)
+        if y == count - 1:
+            first = last = size - kernel
+        rows.append(range(first, last + kernel))
+    return Table.of_rows(rows, size)
