@@ -1,0 +1,27 @@
+"""Small words that recorder and specials share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from eyeshot.frontends.torch.aliases import Node
+
+
+class DataDependent(Exception):
+    """An op's result, or its shape, depends on the elements of an unknown tensor."""
+
+    def __init__(self, op: str, module: str) -> None:
+        self.op, self.module = op, module
+        super().__init__(f"{op} in {module or 'the model'} needs the elements of a tensor")
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """torch's word for a dtype, without its prefix."""
+    return str(dtype)[6:]
+
+
+def node_of(tensor: Tensor) -> Node:
+    """What the recorder knows of a tensor of its own."""
+    node: Node = tensor.__dict__["_eyeshot"]
+    return node

@@ -1,0 +1,104 @@
+"""What the recorder must know of one ATen op, read once from its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+
+from eyeshot.frontends.torch.shortcuts import SHORTCUTS
+
+# Composite ops that are recorded whole: taken apart they would hide what they mean, or cost much.
+KEPT = frozenset(
+    f"aten.{name}"
+    for name in (
+        "linear.default", "matmul.default", "einsum.default", "bilinear.default",
+        "batch_norm.default", "layer_norm.default", "group_norm.default", "instance_norm.default",
+        "rms_norm.default", "scaled_dot_product_attention.default",
+        "lstm.input", "lstm.data", "gru.input", "gru.data",
+        "rnn_tanh.input", "rnn_tanh.data", "rnn_relu.input", "rnn_relu.data",
+        "dropout.default", "feature_dropout.default", "alpha_dropout.default", "feature_alpha_dropout.default",
+        "pixel_shuffle.default", "pixel_unshuffle.default", "channel_shuffle.default",
+        "grid_sampler.default",
+    )
+)  # fmt: skip
+
+# Ops that read the shape of their operand and none of its elements.
+SHAPE_ONLY = frozenset(
+    f"aten.{name}"
+    for name in (
+        "zeros_like.default", "ones_like.default", "empty_like.default", "full_like.default",
+        "new_zeros.default", "new_ones.default", "new_empty.default", "new_full.default",
+        "new_empty_strided.default", "rand_like.default", "randn_like.default", "randint_like.default",
+        "randint_like.low_dtype",
+    )
+)  # fmt: skip
+
+# Plain answers (no tensors) that shapes and dtypes decide.
+_STATIC_ANSWERS = ("size", "stride", "is_same_size", "result_type", "can_cast", "is_floating_point", "is_complex")
+
+
+@dataclass(slots=True, frozen=True)
+class OpInfo:
+    """``functional``: the op to record, which for in-place and out= ops is their functional form.
+
+    ``written``: the positions or names of the arguments that the op writes to. ``moves``: it
+    changes its operand's shape in place. ``views``: its outputs share memory with the operand.
+    """
+
+    name: str
+    functional: str
+    written: tuple[tuple[int, str], ...]
+    out_names: frozenset[str]
+    views: bool
+    moves: bool
+    composite: bool
+    random: bool
+    dynamic: bool
+    shape_only: bool
+    static_answer: bool
+    shortcut: Callable[..., Any] | None
+
+
+@cache
+def describe(func: Any) -> OpInfo:
+    """Read an overload's schema and tags."""
+    name, schema, tags = str(func), func._schema, func.tags
+    written = tuple(
+        (position, argument.name)
+        for position, argument in enumerate(schema.arguments)
+        if argument.alias_info is not None and argument.alias_info.is_write
+    )
+    out_names = frozenset(a.name for a in schema.arguments if a.is_out)
+    functional = _functional_name(func, out_names) if written else name
+    return OpInfo(
+        name=name,
+        functional=functional,
+        written=written,
+        out_names=out_names,
+        views=not written and any(r.alias_info is not None for r in schema.returns),
+        moves=torch.Tag.inplace_view in tags,
+        composite=func._can_decompose() and name not in KEPT,
+        random=torch.Tag.nondeterministic_seeded in tags,
+        dynamic=torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags,
+        shape_only=name in SHAPE_ONLY,
+        static_answer=func._opname in _STATIC_ANSWERS,
+        shortcut=SHORTCUTS.get(functional),
+    )
+
+
+def _functional_name(func: Any, out_names: frozenset[str]) -> str:
+    namespace, opname, overload = func.namespace, func._opname, func._overloadname
+    if not out_names:
+        base = opname[:-1] if opname.endswith("_") else opname
+        base = {"normal": "normal_functional"}.get(base, base)
+        return f"{namespace}.{base}.{overload}"
+    wanted = [a.name for a in func._schema.arguments if a.name not in out_names]
+    packet = getattr(getattr(torch.ops, namespace), opname)
+    for other in packet.overloads():
+        if [a.name for a in getattr(packet, other)._schema.arguments] == wanted:
+            return f"{namespace}.{opname}.{other}"
+    return f"{namespace}.{opname}.{overload}"
