@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eyeshot.errors import GraphError
 from eyeshot.graph.graph import Graph, Node, Shape
+from eyeshot.graph.masks import carried, plain
 from eyeshot.relations import (
     All,
     Along,
@@ -37,13 +38,14 @@ class Ref(NamedTuple):
     """A node under construction, and what is known of its values.
 
     ``known`` holds the values of a constant where they are known; ``cut`` is True where the value is -inf (before a
-    softmax) or 0 (after it) by construction, so that nothing is read there; it broadcasts to ``shape``.
+    softmax), or 0 (after it; ``zeroed``), by construction, so that nothing is read there. It spans the last two axes.
     """
 
     node: int
     shape: Shape
     known: NDArray[Any] | None = None
     cut: NDArray[np.bool_] | None = None
+    zeroed: bool = False
 
 
 class Builder:
@@ -79,7 +81,8 @@ class Builder:
     def pointwise(self, *operands: Ref, shape: Shape | None = None) -> Ref:
         """The same element of every operand, broadcast to a common shape; constants drop out."""
         common = shape if shape is not None else broadcast_shape(*(ref.shape for ref in operands))
-        read = {ref.node: self.broadcast(ref, common) for ref in operands if not self.is_constant(ref)}
+        kept = [plain(self, ref) for ref in operands if not self.is_constant(ref)]
+        read = {ref.node: self.broadcast(ref, common) for ref in kept if not self.is_constant(ref)}
         if not read:
             return self.constant(common)
         if len(read) == 1:
@@ -95,6 +98,7 @@ class Builder:
         reason: str | None = None,
     ) -> Ref:
         """An axis map on each given axis: ``{axis: (map, output extent)}``; negative axes count from the end."""
+        x = plain(self, x)
         shape = list(x.shape)
         kept: list[tuple[int, AxisMap]] = []
         for given, (amap, extent) in sorted((axis % len(x.shape), value) for axis, value in maps.items()):
@@ -129,6 +133,10 @@ class Builder:
             return x
         if prod(wanted) != prod(x.shape):
             raise GraphError(f"cannot reshape {x.shape} to {wanted}: the numbers of elements differ")
+        if x.cut is not None:
+            if wanted[-2:] == x.shape[-2:]:
+                return carried(x, self.reshape(x._replace(cut=None), wanted))
+            x = plain(self, x)
         return self.constant(wanted) if self.is_constant(x) else self.add(Reshape(), (x,), wanted)
 
     def permute(self, x: Ref, axes: Sequence[int]) -> Ref:
@@ -137,12 +145,22 @@ class Builder:
         shape = tuple(x.shape[axis] for axis in order)
         if order == tuple(range(len(order))):
             return x
+        if x.cut is not None:
+            last = (len(order) - 2, len(order) - 1)
+            if set(order[-2:]) == set(last):
+                swapped = order[-2:] != last
+                return carried(x, self.permute(x._replace(cut=None), order), transposed=swapped)
+            x = plain(self, x)
         return self.constant(shape) if self.is_constant(x) else self.add(Permute(order), (x,), shape)
 
     def broadcast(self, x: Ref, shape: Shape) -> Ref:
         """Axes of extent 1 repeated to ``shape``; new axes come in front."""
         if shape == x.shape:
             return x
+        if x.cut is not None:
+            if shape[-2:] == x.shape[-2:]:
+                return carried(x, self.broadcast(x._replace(cut=None), shape))
+            x = plain(self, x)
         return self.constant(shape) if self.is_constant(x) else self.add(Broadcast(), (x,), shape)
 
     def concat(self, operands: Sequence[Ref], axis: int) -> Ref:
@@ -154,7 +172,7 @@ class Builder:
         shape[axis] = sum(ref.shape[axis] for ref in operands)
         if all(self.is_constant(ref) for ref in operands):
             return self.constant(tuple(shape))
-        return self.add(Concat(axis), operands, tuple(shape))
+        return self.add(Concat(axis), [plain(self, ref) for ref in operands], tuple(shape))
 
     def contract(
         self, subscripts: str, *operands: Ref, support: tuple[str, str, Table] | None = None
@@ -166,7 +184,11 @@ class Builder:
         extents = {label: n for term, ref in zip(terms, operands, strict=True)
                    for label, n in zip(term, ref.shape, strict=True)}  # fmt: skip
         shape = tuple(extents[labels[letter]] for letter in target)
-        kept = [(term, ref) for term, ref in zip(terms, operands, strict=True) if not self.is_constant(ref)]
+        kept = [
+            (term, plain(self, ref))
+            for term, ref in zip(terms, operands, strict=True)
+            if not self.is_constant(ref)
+        ]
         if not kept:
             return self.constant(shape)
         relation = Contract(
@@ -178,7 +200,7 @@ class Builder:
 
     def dense(self, operands: Sequence[Ref], shape: Shape, reason: str) -> Ref:
         """Every element may read every element of every operand; ``reason`` is the code that users see."""
-        kept = [ref for ref in operands if not self.is_constant(ref)]
+        kept = [plain(self, ref) for ref in operands if not self.is_constant(ref)]
         return self.add(Dense(), kept, shape, reason) if kept else self.constant(shape)
 
     def slice(self, x: Ref, axis: int, start: int, stop: int, step: int = 1) -> Ref:

@@ -1,0 +1,127 @@
+"""Normalisations: each element with the statistics that it is scaled by; the identity path survives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from eyeshot.frontends.torch.context import Context, lowers
+from eyeshot.relations import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eyeshot.graph import Ref
+
+
+def scaled(ctx: Context, x: Ref, *weights: Ref | None, axis: int | None = 1) -> Ref:
+    """``x`` with weight and bias: constants add nothing, computed ones lie along ``axis`` (None: the last axes)."""
+    read = [w for w in weights if w is not None and not ctx.is_constant(w)]
+    if axis is None:
+        return ctx.pointwise(x, *read)
+    rest = (1,) * (len(x.shape) - axis - 1)
+    return ctx.pointwise(x, *(ctx.reshape(w, (*w.shape, *rest)) for w in read))
+
+
+@lowers(
+    "aten._native_batch_norm_legit.default",
+    "aten._native_batch_norm_legit_functional.default",
+    "aten.cudnn_batch_norm.default",
+    "aten.miopen_batch_norm.default",
+    "aten.native_batch_norm.default",
+)
+def batch_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
+               training: bool, *args: Any) -> list[Ref]:  # fmt: skip
+    """Each element reads itself; in training every element of its channel, over batch and space, too."""
+    if not training:
+        return [scaled(ctx, x, weight, bias, mean, var)]
+    return _batch_statistics(ctx, x, weight, bias)
+
+
+@lowers("aten._native_batch_norm_legit.no_stats")
+def batch_norm_without_stats(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, *args: Any) -> list[Ref]:
+    """Each element reads itself and every element of its channel, over batch and space."""
+    return _batch_statistics(ctx, x, weight, bias)
+
+
+@lowers("aten._native_batch_norm_legit_no_training.default", "aten._batch_norm_no_update.default")
+def batch_norm_eval(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
+                    *args: Any) -> list[Ref]:  # fmt: skip
+    """Each element reads itself."""
+    return [scaled(ctx, x, weight, bias, mean, var)]
+
+
+@lowers("aten._batch_norm_with_update.default", "aten._batch_norm_with_update_functional.default")
+def batch_norm_update(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, *args: Any) -> list[Ref]:
+    """Each element reads itself and every element of its channel, over batch and space."""
+    return _batch_statistics(ctx, x, weight, bias)
+
+
+@lowers("aten.batch_norm.default")
+def whole_batch_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
+                     training: bool, *args: Any) -> Ref:  # fmt: skip
+    """As native_batch_norm, its output alone."""
+    return batch_norm(ctx, x, weight, bias, mean, var, training)[0]  # type: ignore[index]
+
+
+@lowers("aten.instance_norm.default")
+def instance_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
+                  use_input_stats: bool, *args: Any) -> Ref:  # fmt: skip
+    """Each element reads itself and its channel's space; only itself where running statistics are used."""
+    normal = ctx.normalise(x, range(2, len(x.shape))) if use_input_stats else x
+    return scaled(ctx, normal, weight, bias)
+
+
+def _batch_statistics(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None) -> list[Ref]:
+    """Output, mean, inverse deviation and updated running statistics, as far as the op has them."""
+    x = x
+    axes = [axis for axis, extent in enumerate(x.shape) if axis != 1 and extent > 1]
+    summary = ctx.reduce(x, axes)
+    statistics = [
+        ctx.reshape(summary, shape) if shape == x.shape[1:2] else ctx.constant(shape)
+        for shape in ctx.output_shapes[1:]
+    ]
+    return [scaled(ctx, ctx.pointwise(x, summary), weight, bias), *statistics]
+
+
+@lowers("aten.native_layer_norm.default")
+def layer_norm(ctx: Context, x: Ref, shape: Sequence[int], weight: Ref | None, bias: Ref | None, *args: Any,
+               ) -> list[Ref]:  # fmt: skip
+    """Each element reads itself and all of the last axes, over which the statistics run."""
+    x = x
+    summary = ctx.reduce(x, range(-len(shape), 0))
+    out = scaled(ctx, ctx.pointwise(x, summary), weight, bias, axis=None)
+    return [out, *(ctx.reshape(summary, s) for s in ctx.output_shapes[1:])]
+
+
+@lowers("aten.layer_norm.default", "aten.rms_norm.default", "aten._fused_rms_norm.default")
+def last_axes_norm(ctx: Context, x: Ref, shape: Sequence[int], weight: Ref | None = None, *args: Any) -> list[Ref]:
+    """Each element reads itself and all of the last axes."""
+    bias = args[0] if ctx.call.op == "aten.layer_norm.default" and args else None
+    return layer_norm(ctx, x, shape, weight, bias)  # type: ignore[return-value]
+
+
+@lowers("aten.native_group_norm.default")
+def native_group_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, n: int, c: int, positions: int,
+                      group: int, eps: float) -> list[Ref]:  # fmt: skip
+    """Each element reads itself and every channel and position of its group."""
+    return _group_norm(ctx, x, group, weight, bias)
+
+
+@lowers("aten.group_norm.default")
+def group_norm(ctx: Context, x: Ref, num_groups: int, weight: Ref | None = None, bias: Ref | None = None,
+               *args: Any) -> Ref:  # fmt: skip
+    """Each element reads itself and every channel and position of its group."""
+    return _group_norm(ctx, x, num_groups, weight, bias)[0]
+
+
+def _group_norm(ctx: Context, x: Ref, groups: int, weight: Ref | None, bias: Ref | None) -> list[Ref]:
+    split = ctx.reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
+    summary = ctx.reduce(split, range(2, len(split.shape)))
+    out = ctx.reshape(ctx.pointwise(split, summary), x.shape)
+    return [scaled(ctx, out, weight, bias), *(ctx.reshape(summary, s) for s in ctx.output_shapes[1:])]
+
+
+@lowers("aten.local_response_norm.default")
+def local_response_norm(ctx: Context, x: Ref, size: int, *args: Any) -> Ref:
+    """Each element reads ``size`` neighbouring channels at its place."""
+    return ctx.along(x, {1: (Window(size, padding=size // 2), x.shape[1])})

@@ -1,0 +1,174 @@
+"""Ops whose output element reads the same element of every operand, after broadcasting."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eyeshot.frontends.torch.context import Context, lowers, tensors_in
+from eyeshot.graph import Ref
+from eyeshot.graph.masks import cutting, cuts, masked, plain, with_cut
+
+# Overload -> the ops that have it. Casts, copies, dropout without randomness and comparisons are here too: they carry
+# dependence as they are.
+POINTWISE = {
+    "default": """
+        abs acos acosh angle asin asinh atan atan2 atanh bitwise_not ceil celu clamp clamp_min clamp_max log_sigmoid_forward complex conj conj_physical cos
+        cosh deg2rad detach digamma elu erf erfc erfinv exp exp2 expm1 fake_quantize_per_tensor_affine fix
+        float_power floor frac gelu hardshrink hardsigmoid hardswish hardtanh i0 imag isfinite isinf isnan isneginf
+        isposinf leaky_relu lerp lgamma lift lift_fresh lift_fresh_copy log log1p log2 log10 log_sigmoid logaddexp
+        logaddexp2 logical_and logical_not logical_or logical_xor logit mish mvlgamma nan_to_num neg negative nextafter
+        polar polygamma positive rad2deg real reciprocal relu relu6 resolve_conj resolve_neg rrelu rsqrt selu sgn
+        sigmoid sign signbit silu sin sinc sinh softplus softshrink special_bessel_j0 special_bessel_j1
+        special_entr special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtri special_xlog1py
+        special_zeta sqrt square tan tanh threshold trunc xlogy alias alias_copy
+        _conj _neg_view _copy_from mse_loss smooth_l1_loss huber_loss
+        binary_cross_entropy binary_cross_entropy_with_logits fmax fmin maximum minimum heaviside
+        hypot copysign gcd lcm igamma igammac ldexp arctan2 addcmul addcdiv hardtanh_backward quantize_per_tensor
+        feature_dropout alpha_dropout feature_alpha_dropout round _prelu_kernel bitwise_and
+        bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift
+    """,
+    "Tensor": """
+        divide true_divide floor_divide remainder fmod rsub clamp clamp_min clamp_max copysign eq ne lt
+        le gt ge xlogy bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift lerp special_xlog1py
+        dequantize fake_quantize_per_tensor_affine_cachemask __and__ __or__ __xor__ __lshift__ __rshift__ isclose ldexp
+        special_zeta
+    """,
+    "Scalar": """
+        add sub divide true_divide floor_divide remainder fmod rsub eq ne lt le gt ge pow lerp bitwise_and
+        bitwise_or bitwise_xor __and__ __or__ __xor__ __lshift__ __rshift__ where copysign bitwise_left_shift
+        bitwise_right_shift float_power leaky_relu
+    """,
+    "Tensor_mode": "div divide",
+    "Scalar_mode": "div divide",
+    "Tensor_Scalar": "pow bitwise_left_shift bitwise_right_shift float_power remainder fmod",
+    "Tensor_Tensor": "pow float_power",
+    "Scalar_Tensor": "remainder bitwise_and bitwise_or bitwise_xor",
+    "ScalarSelf": "where",
+    "ScalarOther": "where",
+    "Scalar_Self": "xlogy",
+    "Scalar_Other": "xlogy",
+    "decimals": "round",
+    "dtype": "to type_as",
+    "dtype_layout": "to",
+    "device": "to",
+    "other": "to",
+}
+NAMES = [f"aten.{op}.{overload}" for overload, ops in POINTWISE.items() for op in ops.split()]
+
+
+@lowers(*NAMES, "prims.convert_element_type.default")
+def pointwise(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
+    """Each element reads the same element of every operand."""
+    return ctx.pointwise(*tensors_in([args, kwargs]), shape=ctx.output_shape)
+
+
+@lowers("aten._to_copy.default", "aten.clone.default", "aten.dropout.default", "aten.native_dropout.default")
+def same(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> Ref:
+    """The tensor itself, with its cut: a cast, a copy, or a dropout, whose noise reads nothing."""
+    return x
+
+
+@lowers("aten.bernoulli.default")
+def bernoulli(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> Ref:
+    """A draw reads its own probability."""
+    return x
+
+
+@lowers("aten.add.Tensor", "aten.sub.Tensor")
+def add(ctx: Context, x: Ref | float, y: Ref | float, *, alpha: float = 1) -> Ref:
+    """Each element reads both operands; a known -inf cuts the element out of the softmax to come."""
+    shape = ctx.output_shape
+    sign = alpha if ctx.call.op == "aten.add.Tensor" else -alpha
+    terms = [(ref, weight) for ref, weight in zip((x, y), (1, sign), strict=True) if isinstance(ref, Ref)]
+    out = ctx.pointwise(*(_opened(ref, shape) for ref, _ in terms), shape=shape)
+    for ref, weight in terms:
+        cut = ref.cut if _waiting(ref, shape) else None
+        if ref.known is not None and weight > 0:
+            cut = cutting(ref.known)
+        if cut is not None and not ctx.is_constant(out):
+            out = with_cut(ctx, out, cut)
+    return out
+
+
+def _waiting(x: Ref, shape: tuple[int, ...]) -> bool:
+    """Whether ``x`` is -inf in places and shaped as the result, which then is -inf there too."""
+    return x.cut is not None and not x.zeroed and x.shape == shape
+
+
+def _opened(x: Ref, shape: tuple[int, ...]) -> Ref:
+    return x._replace(cut=None) if _waiting(x, shape) else x
+
+
+@lowers("aten.mul.Tensor", "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar")
+def scale(ctx: Context, x: Ref | float, y: Ref | float) -> Ref:
+    """Each element reads both operands, and nothing where a known factor is 0; a positive number keeps cuts."""
+    refs, shape = tensors_in([x, y]), ctx.output_shape
+    number = y if isinstance(x, Ref) else x
+    if isinstance(number, Ref) and number.known is not None and number.known.size == 1:
+        number = float(number.known.item())
+    if refs[0].cut is not None and refs[0].shape == shape and isinstance(number, int | float) and number > 0:
+        return refs[0]
+    out = ctx.pointwise(*refs, shape=shape)
+    for ref in refs:
+        if ref.known is not None and "mul" in ctx.call.op and not ref.known.all():
+            out = _zeroed(masked(ctx, out, ref.known != 0), ref.known != 0)
+    return out
+
+
+def _zeroed(x: Ref, keep: NDArray[np.bool_]) -> Ref:
+    """``x``, which is 0 outside ``keep``: a product to come needn't read there, where that is one matrix."""
+    if len(x.shape) < 2 or prod(keep.shape[:-2]) > 1:
+        return x
+    return x._replace(cut=~np.broadcast_to(keep, keep.shape[:-2] + x.shape[-2:]).reshape(x.shape[-2:]), zeroed=True)
+
+
+@lowers("aten.where.self")
+def where(ctx: Context, condition: Ref, x: Ref, y: Ref) -> Ref:
+    """Each element reads the condition and both choices; a known condition leaves one choice an element."""
+    shape = ctx.output_shape
+    if condition.known is None:
+        return ctx.pointwise(*(condition, x, y), shape=shape)
+    if y.known is not None and y.known.size == 1 and cuts(y.known.item()):
+        return _filled(ctx, x, ~condition.known, float(y.known))
+    if x.known is not None and x.known.size == 1 and cuts(x.known.item()):
+        return _filled(ctx, y, condition.known, float(x.known))
+    choices = ((x, condition.known), (y, ~condition.known))
+    parts = [masked(ctx, ctx.broadcast(ref, shape), mask) for ref, mask in choices]
+    return ctx.pointwise(*parts, shape=shape)
+
+
+@lowers("aten.masked_fill.Scalar", "aten.masked_fill.Tensor")
+def masked_fill(ctx: Context, x: Ref, mask: Ref, value: Ref | float) -> Ref:
+    """Each element reads itself, or the value where the mask is set; -inf under a known mask cuts."""
+    filling = tensors_in([value])
+    if mask.known is None:
+        return ctx.pointwise(*(x, mask, *filling), shape=ctx.output_shape)
+    if filling and filling[0].known is not None:
+        value = filling[0].known.item()
+    if not filling or ctx.is_constant(filling[0]):
+        return _filled(ctx, x, mask.known, value if isinstance(value, int | float) else 0.0)
+    shape = ctx.output_shape
+    kept = masked(ctx, ctx.broadcast(x, shape), ~mask.known)
+    return ctx.pointwise(kept, masked(ctx, ctx.broadcast(filling[0], shape), mask.known), shape=shape)
+
+
+@lowers("aten.tril.default", "aten.triu.default")
+def triangle(ctx: Context, x: Ref, diagonal: int = 0) -> Ref:
+    """Elements of one triangle read themselves, the others are 0."""
+    lower = ctx.call.op == "aten.tril.default"
+    ones = np.ones(x.shape[-2:], bool)
+    keep = np.tril(ones, diagonal) if lower else np.triu(ones, diagonal)
+    return _zeroed(masked(ctx, x, keep), keep)
+
+
+def _filled(ctx: Context, x: Ref, mask: NDArray[np.bool_], value: float) -> Ref:
+    """``x`` with a constant where ``mask`` is set."""
+    shape = ctx.output_shape
+    if cuts(value):
+        wide = ctx.broadcast(x if _waiting(x, x.shape) else plain(ctx, x), shape)
+        return wide if ctx.is_constant(wide) else with_cut(ctx, wide, mask)
+    return masked(ctx, ctx.broadcast(x, shape), ~mask)

@@ -1,0 +1,185 @@
+"""Matrix products, linear layers and linear algebra."""
+
+from __future__ import annotations
+
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eyeshot.frontends.torch.context import Context, lowers, tensors_in
+from eyeshot.graph.masks import cutting, support, with_cut
+from eyeshot.relations import All
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eyeshot.graph import Ref
+    from eyeshot.relations import AxisMap
+
+
+def product(ctx: Context, x: Ref, y: Ref) -> Ref:
+    """``x @ y`` for any ranks, as NumPy's matmul: row and column meet over all of the shared axis.
+
+    Elements of either side that are 0 by construction are not multiplied.
+    """
+    if len(x.shape) == len(y.shape) == 1:
+        return ctx.contract("x,x->", x, y)
+    if len(x.shape) == 1:
+        out = product(ctx, ctx.reshape(x, (1, x.shape[0])), y)
+        return ctx.reshape(out, (*out.shape[:-2], out.shape[-1]))
+    if len(y.shape) == 1:
+        out = product(ctx, x, ctx.reshape(y, (y.shape[0], 1)))
+        return ctx.reshape(out, out.shape[:-1])
+    outer = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    x = _wide(ctx, x, (*outer, *x.shape[-2:]))
+    y = _wide(ctx, y, (*outer, *y.shape[-2:]))
+    if ctx.is_constant(y):
+        return ctx.along(x, {-1: (_mixing(y.known), y.shape[-1])})
+    if ctx.is_constant(x):
+        known = None if x.known is None else x.known.swapaxes(-1, -2)
+        return ctx.along(y, {-2: (_mixing(known), x.shape[-2])})
+    left, right = (ref.cut if ref.zeroed else None for ref in (x, y))
+    batch = ascii_lowercase[: len(outer)]
+    static = None
+    if left is not None:
+        static = ("x", "y", support(left))
+    elif right is not None:
+        static = ("z", "y", support(right.T))
+    used = (left is not None, left is None and right is not None)
+    operands = [ref._replace(cut=None) if use else ref for ref, use in zip((x, y), used, strict=True)]
+    return ctx.contract(f"{batch}xy,{batch}yz->{batch}xz", *operands, support=static)
+
+
+def _wide(ctx: Context, x: Ref, shape: tuple[int, ...]) -> Ref:
+    """``x`` broadcast along leading axes, with what is known of it."""
+    if x.shape == shape:
+        return x
+    known = None if x.known is None else np.broadcast_to(x.known, shape)
+    return ctx.broadcast(x, shape)._replace(known=known)
+
+
+def _mixing(matrix: np.ndarray[Any, Any] | None) -> AxisMap:
+    """How a constant (inputs, outputs) matrix mixes an axis; known zeros, the same in the whole batch, are spared."""
+    if matrix is None:
+        return All()
+    zero = (matrix == 0).reshape(-1, *matrix.shape[-2:]).all(0)
+    return support(zero.T) if zero.any() else All()
+
+
+def linear_map(ctx: Context, x: Ref, weight: Ref, bias: Ref | None) -> Ref:
+    """``x @ weight.T + bias``."""
+    if ctx.is_constant(weight) and weight.known is None:
+        out = ctx.along(x, {-1: (All(), weight.shape[0])})
+    else:
+        turned = ctx.permute(weight, [1, 0])
+        out = product(ctx, x, turned._replace(known=None if weight.known is None else weight.known.T))
+    return out if bias is None else ctx.pointwise(out, bias)
+
+
+@lowers("aten.linear.default")
+def linear(ctx: Context, x: Ref, weight: Ref, bias: Ref | None = None) -> Ref:
+    """Each element reads all of the last axis."""
+    if len(weight.shape) == 1:
+        out = product(ctx, x, weight)
+        return out if bias is None else ctx.pointwise(out, bias)
+    return linear_map(ctx, x, weight, bias)
+
+
+@lowers("aten.mm.default", "aten.bmm.default", "aten.matmul.default", "aten.dot.default", "aten.mv.default",
+        "aten.vdot.default", "aten.mm.dtype", "aten.bmm.dtype")  # fmt: skip
+def matmul(ctx: Context, x: Ref, y: Ref, *args: Any) -> Ref:
+    """Each element reads one row and one column."""
+    return product(ctx, x, y)
+
+
+@lowers("aten.addmm.default", "aten.baddbmm.default", "aten.addmv.default")
+def addmm(ctx: Context, start: Ref, x: Ref, y: Ref, *, beta: float = 1, alpha: float = 1) -> Ref:
+    """Each element reads one row, one column and the same element of the summand; a known -inf there cuts."""
+    out = product(ctx, x, y)
+    out = out if beta == 0 else ctx.pointwise(out, start, shape=out.shape)
+    cut = cutting(start.known) if start.known is not None and beta > 0 else None
+    return out if cut is None or ctx.is_constant(out) else with_cut(ctx, out, cut)
+
+
+@lowers("aten.addbmm.default")
+def addbmm(ctx: Context, start: Ref, x: Ref, y: Ref, **kwargs: Any) -> Ref:
+    """Each element reads one row and one column in every batch, and the summand."""
+    out = ctx.contract("bxy,byz->xz", x, y)
+    return ctx.pointwise(out, start, shape=out.shape)
+
+
+@lowers("aten.outer.default", "aten.ger.default")
+def outer(ctx: Context, x: Ref, y: Ref) -> Ref:
+    """Each element reads one element of either vector."""
+    return ctx.contract("x,y->xy", x, y)
+
+
+@lowers("aten.addr.default")
+def addr(ctx: Context, start: Ref, x: Ref, y: Ref, **kwargs: Any) -> Ref:
+    """Each element reads one element of either vector and the summand."""
+    return ctx.pointwise(start, outer(ctx, x, y), shape=ctx.output_shape)  # type: ignore[arg-type]
+
+
+@lowers("aten.bilinear.default")
+def bilinear(ctx: Context, x: Ref, y: Ref, weight: Ref, bias: Ref | None = None) -> Ref:
+    """Each element reads the last axes of both inputs."""
+    size = weight.shape[0]
+    sides = [ctx.along(ref, {-1: (All(), size)}) for ref in (x, y)]
+    return ctx.pointwise(*sides, *(ref for ref in [bias] if ref is not None), shape=ctx.output_shape)
+
+
+@lowers("aten._trilinear.default")
+def trilinear(ctx: Context, a: Ref, b: Ref, c: Ref, expand1: Sequence[int], expand2: Sequence[int],
+              expand3: Sequence[int], sumdim: Sequence[int], unroll_dim: int = 1) -> Ref:  # fmt: skip
+    """Three operands, each with axes of extent 1 put in, multiplied and summed over some axes."""
+    rank = len(a.shape) + len(expand1)
+    letters = ascii_lowercase[:rank]
+    terms, operands = [], []
+    for ref, expanded in zip((a, b, c), (expand1, expand2, expand3), strict=True):
+        terms.append("".join(letter for axis, letter in enumerate(letters) if axis not in expanded))
+        operands.append(ref)
+    target = "".join(letter for axis, letter in enumerate(letters) if axis not in sumdim)
+    return ctx.reshape(ctx.contract(f"{','.join(terms)}->{target}", *operands), ctx.output_shape)
+
+
+@lowers("aten._cdist_forward.default", "aten.cdist.default", "aten._euclidean_dist.default")
+def cdist(ctx: Context, x: Ref, y: Ref, *args: Any) -> Ref:
+    """Each distance reads one whole row of either operand."""
+    rows, columns = (ctx.reduce(ref, [-1], summarises=False) for ref in (x, y))
+    across = ctx.reshape(columns, (*columns.shape[:-2], 1, columns.shape[-2]))
+    return ctx.pointwise(rows, across, shape=ctx.output_shape)
+
+
+@lowers("aten._pdist_forward.default", "aten.pdist.default")
+def pdist(ctx: Context, x: Ref, *args: Any) -> Ref:
+    """Distance number k reads the two whole rows of the k-th pair."""
+    from eyeshot.relations import Table
+
+    rows = ctx.reduce(x, [-1], keep=False, summarises=False)
+    pairs = np.stack(np.triu_indices(x.shape[0], 1), 1)
+    return ctx.along(rows, {0: (Table.of_rows(pairs, x.shape[0]), len(pairs))})
+
+
+@lowers(
+    *(f"aten.{op}.default" for op in """
+        linalg_inv_ex linalg_pinv linalg_cholesky_ex cholesky linalg_qr linalg_eigh _linalg_eigh linalg_eig _linalg_svd
+        linalg_svd linalg_lu_factor_ex linalg_lu linalg_matrix_exp _linalg_det linalg_det _linalg_slogdet linalg_slogdet
+        linalg_matrix_power linalg_eigvals linalg_eigvalsh linalg_svdvals inverse cholesky_inverse linalg_ldl_factor_ex
+        linalg_solve_ex _linalg_solve_ex linalg_solve linalg_lstsq linalg_solve_triangular triangular_solve lu_solve
+        linalg_lu_solve cholesky_solve geqrf linalg_householder_product logdet linalg_inv linalg_cholesky
+    """.split()),
+    "aten.linalg_pinv.atol_rtol_tensor",
+)  # fmt: skip
+def matrix_function(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
+    """Each element reads every element of its matrix (and of the other side of a system)."""
+    batch = np.broadcast_shapes(*(ref.shape[:-2] for ref in tensors_in([args, kwargs]) if len(ref.shape) > 1))
+    sums = [
+        ctx.reduce(ref, range(max(0, len(ref.shape) - 2), len(ref.shape)), summarises=False, keep=False)
+        for ref in tensors_in([args, kwargs])
+        if ref.shape
+    ]
+    return [
+        ctx.pointwise(*(ctx.reshape(s, (*s.shape, *(1,) * (len(shape) - len(batch)))) for s in sums), shape=shape)
+        for shape in ctx.output_shapes
+    ]

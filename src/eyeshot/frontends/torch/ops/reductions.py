@@ -1,0 +1,129 @@
+"""Ops that read all of some axes: sums, extrema, statistics, softmax, scans, sorts."""
+
+from __future__ import annotations
+
+from string import ascii_lowercase
+from typing import TYPE_CHECKING, Any
+
+from eyeshot.frontends.torch.context import Context, lowers
+from eyeshot.graph.masks import support
+from eyeshot.relations import All, Prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from eyeshot.graph import Ref
+
+    Axes = int | Sequence[int] | None
+
+
+def reduce(ctx: Context, x: Ref, axes: Axes, keep: bool) -> Ref:
+    """Everything along the axes (all of them where None or empty) read at once."""
+    if not x.shape:
+        return x
+    if axes is None or axes == [] or axes == ():
+        axes = range(len(x.shape))
+    return ctx.reduce(x, [axes] if isinstance(axes, int) else axes, keep=keep)
+
+
+@lowers(
+    *(f"aten.{op}.default" for op in "sum mean max min prod any all std var median nanmedian nansum".split()),
+    *(f"aten.{op}.default" for op in "count_nonzero aminmax norm nanmean trace_all".split()),
+    "aten.norm.Scalar",
+    "aten.norm.ScalarOpt_dtype",
+)
+def whole(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> list[Ref]:
+    """The scalar reads every element."""
+    return [reduce(ctx, x, None, keep=False)] * len(ctx.output_shapes)
+
+
+@lowers(
+    *(f"aten.{op}.dim_IntList" for op in ("sum", "nansum", "count_nonzero")),
+    *(f"aten.{op}.dim" for op in "mean any all max min median nanmedian std var var_mean std_mean".split()),
+    *(f"aten.{op}.dims" for op in ("any", "all")),
+    *(f"aten.{op}.default" for op in ("amax", "amin", "argmax", "argmin", "logsumexp", "mode", "cummode")),
+    "aten.prod.dim_int",
+    "aten.sum.IntList",
+    "aten.mean.IntList",
+    "aten.nanmean.dim",
+    "aten.count_nonzero.dim_IntList_",
+)
+def along_axes(ctx: Context, x: Ref, dim: Axes = None, *args: Any, **kwargs: Any) -> list[Ref]:
+    """Each element reads everything along the reduced axes."""
+    return _sized(ctx, reduce(ctx, x, dim, keep=True))
+
+
+@lowers(*(f"aten.{op}.correction" for op in ("var", "std", "var_mean", "std_mean")))
+def moments(ctx: Context, x: Ref, dim: Axes = None, **kwargs: Any) -> list[Ref]:
+    """Each statistic reads everything along the reduced axes."""
+    return _sized(ctx, reduce(ctx, x, dim, keep=True))
+
+
+@lowers("aten.linalg_vector_norm.default", "aten.norm.ScalarOpt_dim", "aten.norm.ScalarOpt_dim_dtype",
+        "aten.frobenius_norm.dim", "aten.linalg_norm.default", "aten.kthvalue.default")  # fmt: skip
+def norm(ctx: Context, x: Ref, order: Any = 2, dim: Axes = None, *args: Any, **kwargs: Any) -> list[Ref]:
+    """Each norm (or k-th value) reads everything along its axes."""
+    if ctx.call.op == "aten.frobenius_norm.dim":
+        dim = order
+    return _sized(ctx, reduce(ctx, x, -1 if dim is None and "kthvalue" in ctx.call.op else dim, keep=True))
+
+
+@lowers("aten.aminmax.dim")
+def aminmax(ctx: Context, x: Ref, *, dim: Axes = None, keepdim: bool = False) -> list[Ref]:
+    """Both extrema read everything along the axis."""
+    return _sized(ctx, reduce(ctx, x, dim, keep=True))
+
+
+def _sized(ctx: Context, reduced: Ref) -> list[Ref]:
+    """One result for every output, its axes of extent 1 dropped where the framework drops them."""
+    return [ctx.reshape(reduced, shape) for shape in ctx.output_shapes]
+
+
+@lowers("aten._softmax.default", "aten._log_softmax.default", "aten.softmax.int", "aten.log_softmax.int",
+        "aten._safe_softmax.default")  # fmt: skip
+def softmax(ctx: Context, x: Ref, dim: int, *args: Any) -> Ref:
+    """Each element reads itself and a summary of its axis; elements cut to -inf stay out, and come out as 0."""
+    if not x.shape:
+        return x
+    if x.cut is None or x.zeroed or dim % len(x.shape) != len(x.shape) - 1 or "log" in ctx.call.op:
+        return ctx.normalise(x, [dim])
+    outer = ascii_lowercase[: len(x.shape) - 2]
+    summary = ctx.contract(f"{outer}yz->{outer}y", x, support=("y", "z", support(x.cut)))
+    out = ctx.pointwise(x._replace(cut=None), ctx.reshape(summary, (*x.shape[:-1], 1)))
+    return out._replace(cut=x.cut, zeroed=True)
+
+
+@lowers(
+    *(f"aten.{op}.default" for op in ("cumsum", "cumprod", "logcumsumexp", "cummax", "cummin")),
+    "aten._cummax_helper.default",
+)
+def scan(ctx: Context, x: Ref, dim: int, *args: Any, **kwargs: Any) -> list[Ref]:
+    """Each element reads itself and all before it along the axis."""
+    out = ctx.along(x, {dim: (Prefix(), x.shape[dim])}) if x.shape else x
+    return [out] * len(ctx.output_shapes)
+
+
+@lowers("aten.sort.default", "aten.topk.default", "aten.argsort.default", "aten.msort.default")
+def sort(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> list[Ref]:
+    """Each rank reads the whole axis."""
+    return _ranked(ctx, x, *_axis(ctx.call.op, args, kwargs))
+
+
+@lowers("aten.sort.stable", "aten.argsort.stable")
+def stable_sort(ctx: Context, x: Ref, *, stable: bool = True, dim: int = -1, descending: bool = False) -> list[Ref]:
+    """Each rank reads the whole axis."""
+    return _ranked(ctx, x, dim)
+
+
+def _axis(op: str, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[int]:
+    """The axis that is sorted, wherever the op's schema puts it."""
+    place = {"aten.topk.default": 1, "aten.msort.default": 9}.get(op, 0)
+    default = 0 if op == "aten.msort.default" else -1
+    return (args[place] if len(args) > place else kwargs.get("dim", default),)
+
+
+def _ranked(ctx: Context, x: Ref, dim: int) -> list[Ref]:
+    if not x.shape:
+        return [x] * len(ctx.output_shapes)
+    out = ctx.along(x, {dim: (All(), ctx.output_shape[dim])})
+    return [out] * len(ctx.output_shapes)

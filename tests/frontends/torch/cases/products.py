@@ -1,0 +1,33 @@
+"""Matrix products and linear algebra."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from tests.frontends.torch.case import Case
+
+BLOCKS = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]], dtype=torch.float64)
+
+CASES = [
+    Case("linear", nn.Linear(3, 4), ((2, 2, 3),)),
+    Case("linear functional", nn.functional.linear, ((2, 3), (4, 3), (4,))),
+    Case("mm", torch.mm, ((2, 3), (3, 2))),
+    Case("bmm", torch.bmm, ((2, 2, 3), (2, 3, 2))),
+    Case("matmul broadcast", torch.matmul, ((2, 1, 2, 3), (2, 3, 2))),
+    Case("matmul vector", torch.matmul, ((2, 2, 3), (3,))),
+    Case("dot", torch.dot, ((3,), (3,))),
+    Case("mv", torch.mv, ((2, 3), (3,))),
+    Case("outer", torch.outer, ((2,), (3,))),
+    Case("addmm", torch.addmm, ((3,), (2, 3), (3, 3))),
+    Case("baddbmm", torch.baddbmm, ((2, 2, 2), (2, 2, 3), (2, 3, 2))),
+    Case("einsum", lambda x, y: torch.einsum("bik,bjk->bji", x, y), ((2, 2, 3), (2, 3, 3))),
+    Case("tensordot", lambda x, y: torch.tensordot(x, y, dims=([1], [0])), ((2, 3), (3, 2))),
+    Case("known zeros right", lambda x: x @ BLOCKS.T, ((2, 3),), oracles=("gradient",)),
+    Case("known zeros left", lambda x: BLOCKS @ x, ((3, 2),), oracles=("gradient",)),
+    Case("bilinear", nn.Bilinear(2, 3, 2), ((2, 2), (2, 3))),
+    Case("cdist", torch.cdist, ((2, 3, 2), (2, 2, 2))),
+    Case("pdist", nn.functional.pdist, ((4, 2),)),
+    Case("inverse", torch.linalg.inv, ((2, 2, 2),)),
+    Case("solve", torch.linalg.solve, ((2, 2, 2), (2, 2, 3)), oracles=("nan",), reason=None),
+]

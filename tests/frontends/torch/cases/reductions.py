@@ -1,0 +1,34 @@
+"""Reductions, softmax, scans and sorts."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from tests.frontends.torch.case import Case
+
+X = ((2, 3, 4),)
+
+CASES = [
+    Case("sum", torch.sum, X),
+    Case("mean axes", lambda x: x.mean((0, 2)), X),
+    Case("mean keep", lambda x: x.mean(1, keepdim=True), X),
+    Case("var", lambda x: x.var(1), X),
+    Case("std whole", torch.std, X),
+    Case("var_mean", lambda x: torch.var_mean(x, (1, 2), correction=0), X),
+    Case("amax", lambda x: x.amax((1,)), X, draws=40),
+    Case("max axis", lambda x: x.max(1).values, X, draws=40),
+    Case("min whole", torch.min, ((2, 2),), draws=40),
+    Case("logsumexp", lambda x: x.logsumexp(2), X),
+    Case("prod", lambda x: x.prod(1), X),
+    Case("vector norm", lambda x: torch.linalg.vector_norm(x, dim=1), X),
+    Case("normalize", lambda x: F.normalize(x, dim=1), X),
+    Case("softmax", lambda x: x.softmax(1), X),
+    Case("log_softmax", lambda x: x.log_softmax(-1), X),
+    Case("cumsum", lambda x: x.cumsum(1), X),
+    Case("cumprod", lambda x: x.cumprod(2), X),
+    Case("logcumsumexp", lambda x: x.logcumsumexp(1), X),
+    Case("cummax", lambda x: x.cummax(1).values, X, oracles=("gradient",), draws=60),
+    Case("sort", lambda x: x.sort(1).values, X, oracles=("gradient",), draws=60),
+    Case("topk", lambda x: x.topk(2, dim=1).values, X, oracles=("gradient",), draws=60),
+]
