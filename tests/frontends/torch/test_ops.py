@@ -8,19 +8,18 @@ import pkgutil
 import numpy as np
 import pytest
 import torch
+
 from eyeshot.frontends.torch.capture import capture
+from eyeshot.frontends.torch.lower import lower
 from tests.dense import dependence
 from tests.frontends.torch import cases, oracles
 from tests.frontends.torch.case import Case
 
-from eyeshot.frontends.torch.lower import lower
 
-
-def _all_cases() -> list[Case]:
-    modules = [
-        importlib.import_module(f"{cases.__name__}.{m.name}") for m in pkgutil.iter_modules(cases.__path__)
-    ]
-    return [case for module in modules for case in module.CASES]
+def _all_cases() -> list[tuple[str, Case]]:
+    families = [module.name for module in pkgutil.iter_modules(cases.__path__)]
+    modules = {family: importlib.import_module(f"{cases.__name__}.{family}") for family in families}
+    return [(f"{family}/{case.name}", case) for family, module in modules.items() for case in module.CASES]
 
 
 CASES = _all_cases()
@@ -55,11 +54,12 @@ def _union(ask, model, case) -> oracles.Matrices:
 
 
 def test_names_are_unique():
-    names = [case.name for case in CASES]
+    names = [name for name, _ in CASES]
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+@pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in CASES])
 def test_op(case):
     model, inputs = _model(case), case.inputs(0)
     trace = capture(model, inputs, {})
@@ -80,11 +80,10 @@ def test_op(case):
         for (o, i), matrix in expected.items():
             mine = dependence(graph, floating[o], names[i])
             missed, extra = matrix & ~mine, mine & ~matrix
-            assert not missed.any(), f"{oracle}: misses {_first(missed)} (output index, then input index)"
+            # What is listed: output index, then input index.
+            assert not missed.any(), f"{oracle}: misses {_first(missed)}"
             if case.reason is None:
-                assert not extra.any(), (
-                    f"{oracle}: too much at {_first(extra)} (output index, then input index)"
-                )
+                assert not extra.any(), f"{oracle}: too much at {_first(extra)}"
 
 
 def _first(matrix) -> list[list[int]]:

@@ -119,6 +119,18 @@ def flip(ctx: Context, x: Ref, dims: Sequence[int]) -> Ref:
     return ctx.along(x, {axis: (flipped(x.shape[axis]), x.shape[axis]) for axis in dims})
 
 
+@lowers("aten.rot90.default")
+def rot90(ctx: Context, x: Ref, k: int = 1, dims: Sequence[int] = (0, 1)) -> Ref:
+    """A plane turned by k quarters: flips and, for odd k, a swap of its axes."""
+    first, second = (axis % len(x.shape) for axis in dims)
+    turned = flip(ctx, x, [[], [second], [first, second], [first]][k % 4])
+    if k % 2 == 0:
+        return turned
+    order = list(range(len(x.shape)))
+    order[first], order[second] = second, first
+    return ctx.permute(turned, order)
+
+
 @lowers("aten.roll.default")
 def roll(ctx: Context, x: Ref, shifts: int | Sequence[int], dims: int | Sequence[int] = ()) -> Ref:
     """Axes turned; without axes the flattened tensor is."""
