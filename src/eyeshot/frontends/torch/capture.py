@@ -69,7 +69,7 @@ def _take(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], real:
     recorder = Recorder(tree, stack, real)
     stack.value_of = recorder.value_of
     stack.position = lambda: len(recorder.calls)
-    with untouched(tree), torch.inference_mode():
+    with untouched(tree), _no_autograd():
         generator = torch.Generator().manual_seed(0)
 
         def twin(tensor: Tensor, name: str) -> Tensor:
@@ -89,6 +89,14 @@ def _take(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], real:
             raise _Failed(error, stack.path) from error
         outputs = {name: recorder.value_of(tensor) for name, tensor in leaves(output)}
     return Trace(values, outputs, recorder.calls, stack.finished, real, model.training)
+
+
+@contextmanager
+def _no_autograd() -> Iterator[None]:
+    """Inference mode, also for views of the model's own tensors, which it would treat as tracked."""
+    tracked = torch._C.DispatchKeySet(torch._C.DispatchKey.ADInplaceOrView)
+    with torch.inference_mode(), torch._C._ExcludeDispatchKeyGuard(tracked):
+        yield
 
 
 @contextmanager

@@ -83,11 +83,18 @@ def describe(func: Any) -> OpInfo:
         moves=torch.Tag.inplace_view in tags,
         composite=func._can_decompose() and name not in KEPT,
         random=torch.Tag.nondeterministic_seeded in tags,
-        dynamic=torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags,
+        dynamic=_is_dynamic(func),
         shape_only=name in SHAPE_ONLY,
         static_answer=func._opname in _STATIC_ANSWERS,
         shortcut=SHORTCUTS.get(functional),
     )
+
+
+def _is_dynamic(func: Any) -> bool:
+    # An index is tagged because of boolean masks; its meta kernel refuses those by itself.
+    if "index" in func._opname:
+        return False
+    return torch.Tag.dynamic_output_shape in func.tags or torch.Tag.data_dependent_output in func.tags
 
 
 def _functional_name(func: Any, out_names: frozenset[str]) -> str:

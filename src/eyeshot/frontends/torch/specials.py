@@ -106,16 +106,30 @@ def clone(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> A
     """A new tensor that stands for the same Value."""
     tensor = recorder.own(args[0])
     if recorder.is_known(tensor):
-        return recorder.adopt(tensor.clone(), None, known=True)
-    return recorder.fresh(recorder.value_of(tensor), tensor.clone() if recorder.real else None)
+        return recorder.adopt(tensor.clone(memory_format=torch.contiguous_format), None, known=True)
+    copied = tensor.clone(memory_format=torch.contiguous_format) if recorder.real else None
+    return recorder.fresh(recorder.value_of(tensor), copied)
+
+
+@special("reshape.default", "_unsafe_view.default")
+def reshape(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Always aten.view, of a copy where the elements are not in order."""
+    tensor = recorder.own(args[0])
+    shape = args[1]
+    if not tensor.is_contiguous():
+        try:
+            return recorder.apply(_ATEN.view.default, (tensor, shape), {})
+        except RuntimeError:
+            tensor = clone(recorder, func, (tensor,), {})
+    return recorder.apply(_ATEN.view.default, (tensor, shape), {})
 
 
 @special("contiguous.default")
 def contiguous(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """A copy where the elements are not already in order."""
     tensor = recorder.own(args[0])
-    options = _arguments(func, args, kwargs)
-    if options["memory_format"] not in (None, torch.contiguous_format) or tensor.is_contiguous():
+    wanted = kwargs.get("memory_format", torch.contiguous_format)
+    if wanted is not torch.contiguous_format or tensor.is_contiguous():
         return tensor
     return clone(recorder, func, (tensor,), {})
 
