@@ -80,12 +80,16 @@ def _hooks(model: nn.Module, masks: Masks) -> Iterator[None]:
 
         return hook
 
+    # oneDNN may choose Winograd kernels, which mix the pixels of a tile and so spread NaN beyond the field.
+    onednn = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
     handles = [module.register_forward_hook(record(path)) for path, module in model.named_modules()]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+        torch.backends.mkldnn.enabled = onednn
 
 
 def nan_masks(model: nn.Module, x: Tensor) -> Masks:
