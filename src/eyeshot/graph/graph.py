@@ -54,12 +54,15 @@ class Tensor:
 class ModuleOutput:
     """One output of one call of a module: a second name for a node, with the range of tensors computed inside.
 
-    ``parameters`` counts what the module owns directly.
+    ``path`` is the module's own, ``name`` adds the call and the part of the output. ``parameters`` counts what the module
+    owns directly, once for all its calls. ``leaf`` modules call no other.
     """
 
     name: str
+    path: str
     kind: str
     node: int
+    leaf: bool
     first_tensor: int
     last_tensor: int
     parameters: int

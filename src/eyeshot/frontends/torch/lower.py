@@ -15,6 +15,7 @@ from eyeshot.frontends.torch.context import LOWERINGS, Context, tensors_in
 from eyeshot.frontends.torch.macs import count_macs
 from eyeshot.frontends.torch.trace import Value, values_in
 from eyeshot.graph import Graph, ModuleOutput, Ref, Tensor
+from eyeshot.graph.masks import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,7 @@ def lower(trace: Trace, on_unknown: OnUnknown = "error") -> Graph:
     }
     for call in trace.calls:
         _lower_call(ctx, call, refs)
+    refs.update({value: plain(ctx, ref) for value, ref in refs.items() if ref.cut is not None})
     graph = ctx.graph
     graph.notes.extend(trace.notes)
     graph.outputs.update(
@@ -133,19 +135,21 @@ def _name(ctx: Context, trace: Trace, refs: dict[Value, Ref]) -> None:
                 name = owned.get(value) or _op_name(call, position, counters)
                 ctx.graph.tensors.append(_tensor(name, call, value, refs[value], position))
         first_tensor.append(len(ctx.graph.tensors))
+    parents = {module.path.rpartition(".")[0] for module in trace.modules if module.path}
     for module in trace.modules:
         for part, value in module.outputs.items():
-            if value in refs:
-                ctx.graph.modules.append(
-                    ModuleOutput(
-                        _module_name(module, part, visits),
-                        module.kind,
-                        refs[value].node,
-                        first_tensor[module.first_call],
-                        first_tensor[module.last_call],
-                        module.parameters if module.visit == 0 else 0,
-                    )
+            ctx.graph.modules.append(
+                ModuleOutput(
+                    _module_name(module, part, visits),
+                    module.path,
+                    module.kind,
+                    _ref(ctx, value, refs).node,
+                    module.path not in parents,
+                    first_tensor[module.first_call],
+                    first_tensor[module.last_call],
+                    module.parameters,
                 )
+            )
 
 
 def _module_name(module: ModuleCall, part: str, visits: Counter[str]) -> str:

@@ -1,0 +1,1 @@
+"""Analyses: graphs of relations to raw answers, all on one engine."""

@@ -1,0 +1,160 @@
+"""Set lattices: sets of input indices, one for every unit, as arrays over factors.
+
+A lattice is an idempotent ufunc with its empty element; intervals, bitsets and booleans differ in nothing else. The
+leading axis of every array is the payload: (low, -high) for an interval, so that one minimum makes a hull.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eyeshot.relations import tabulate
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from numpy.typing import NDArray
+
+    from eyeshot.relations import AxisMap, Table
+
+    Sets = NDArray[Any]
+    Mask = NDArray[np.bool_]
+
+FAR = 1 << 40
+
+
+class SetLattice(ABC):
+    """One lattice of sets: an idempotent ``ufunc`` and its ``empty`` element; the operations the engine needs."""
+
+    ufunc: np.ufunc
+    empty: int
+    unclipped = False
+
+    @abstractmethod
+    def singletons(self, extent: int) -> Sets:
+        """The sets {0}, {1}, ... along one axis, payload first."""
+
+    @abstractmethod
+    def saturated(self, sets: Sets, extent: int) -> bool:
+        """Whether every unit sees the whole axis."""
+
+    def identity(self, sizes: Sequence[int], position: int) -> Sets:
+        """Every unit's own index on the factor at ``position``, in an array over factors of ``sizes``."""
+        dims = [1] * len(sizes)
+        dims[position] = sizes[position]
+        own = self.singletons(sizes[position])
+        return own.reshape(own.shape[0], *dims)
+
+    def key(self, sets: Sets) -> Hashable:
+        """What must agree for two arrays of sets to unite without growing."""
+        return sets.shape
+
+    def varies(self, sets: Sets, position: int) -> bool:
+        """Whether the sets differ along a factor."""
+        return sets.shape[position + 1] != 1
+
+    def constant(self, sets: Sets) -> bool:
+        """Whether the sets vary along nothing."""
+        return sets.size == sets.shape[0]
+
+    def along(
+        self, sets: Sets, position: int, amap: AxisMap, sizes: tuple[int, int], mask: Mask | None
+    ) -> Sets:
+        """Read through an axis map from a factor of extent ``sizes[0]`` to one of extent ``sizes[1]``."""
+        axis = position + 1
+        if mask is not None:
+            sets = self.blank(sets, position, mask)
+        table = tabulate(amap, *sizes)
+        if table.single:
+            return sets.take(table.indices, axis)
+        return self._gather(sets, axis, table)
+
+    def _gather(self, sets: Sets, axis: int, table: Table) -> Sets:
+        if not len(table.indices):
+            shape = list(sets.shape)
+            shape[axis] = table.output_size
+            return np.full(shape, self.empty, sets.dtype)
+        united = self.ufunc.reduceat(sets.take(table.indices, axis), table.starts, axis)
+        if table.occupied is None:
+            return united
+        shape = list(united.shape)
+        shape[axis] = table.output_size
+        out = np.full(shape, self.empty, sets.dtype)
+        out[(slice(None),) * axis + (table.occupied,)] = united
+        return out
+
+    def blank(self, sets: Sets, position: int, mask: Mask) -> Sets:
+        """Empty sets where the mask is False along a factor."""
+        dims = [1] * sets.ndim
+        dims[position + 1] = len(mask)
+        return np.where(mask.reshape(dims), sets, self.empty)
+
+    def everything(
+        self, sets: Sets, where: Sequence[int], sizes: Sequence[int], masks: dict[int, Mask]
+    ) -> Sets:
+        """The union along the factors ``where``, which keep extent 1."""
+        for position in where:
+            if position in masks and sets.shape[position + 1] != 1:
+                sets = self.blank(sets, position, masks[position])
+        return self.ufunc.reduce(sets, axis=tuple(position + 1 for position in where), keepdims=True)
+
+    def union(self, one: Sets, other: Sets) -> Sets:
+        """The union, unit by unit."""
+        return self.ufunc(one, other)
+
+    def split(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
+        """Cut one factor into several (none drops a factor of extent 1)."""
+        axis = position + 1
+        dims = sizes if sets.shape[axis] != 1 else (1,) * len(sizes)
+        return sets.reshape(*sets.shape[:axis], *dims, *sets.shape[axis + 1 :])
+
+    def merge(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
+        """Make one factor of several neighbours with the extents ``sizes``."""
+        axis, count = position + 1, len(sizes)
+        held = sets.shape[axis : axis + count]
+        before, after = sets.shape[:axis], sets.shape[axis + count :]
+        if prod(held) == 1:
+            return sets.reshape(*before, 1, *after)
+        return np.broadcast_to(sets, (*before, *sizes, *after)).reshape(*before, prod(sizes), *after)
+
+    def arrange(self, sets: Sets, order: Sequence[int | None]) -> Sets:
+        """Factors in a new order; None is a factor that nothing varies on; factors left out are read at 0."""
+        kept = [position for position in order if position is not None]
+        if len(kept) + 1 < sets.ndim:
+            index = tuple(slice(None) if axis in kept else 0 for axis in range(sets.ndim - 1))
+            sets = sets[(slice(None), *index)]
+            ranked = sorted(kept)
+            kept = [ranked.index(position) for position in kept]
+        moved = sets.transpose(0, *(position + 1 for position in kept))
+        dims = iter(moved.shape[1:])
+        return moved.reshape(moved.shape[0], *(1 if position is None else next(dims) for position in order))
+
+    def embed(self, sets: Sets, position: int, offset: int, sizes: tuple[int, int]) -> Sets:
+        """Place a factor of extent ``sizes[0]`` at ``offset`` of one of extent ``sizes[1]``; nothing elsewhere."""
+        axis = position + 1
+        shape = list(sets.shape)
+        shape[axis] = sizes[1]
+        out = np.full(shape, self.empty, sets.dtype)
+        out[(slice(None),) * axis + (slice(offset, offset + sizes[0]),)] = sets
+        return out
+
+
+class Interval(SetLattice):
+    """Hulls: (first, -(one past last)); nothing is (FAR, FAR)."""
+
+    ufunc = np.minimum
+    empty = FAR
+
+    def singletons(self, extent: int) -> Sets:
+        """The intervals [0, 1), [1, 2), ..."""
+        index = np.arange(extent)
+        return np.stack([index, -index - 1])
+
+    def saturated(self, sets: Sets, extent: int) -> bool:
+        """Whether every unit sees [0, extent), held as one interval."""
+        low, high = sets.flat if sets.size == len(sets) else (1, 0)
+        return bool(low == 0 and high == -extent)

@@ -1,0 +1,198 @@
+"""A field: what the units of one tensor see of one input."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Literal
+
+from eyeshot.errors import QuestionError
+from eyeshot.geometry import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from eyeshot.analyses.law import AxisLaw
+    from eyeshot.cost import Cost
+    from eyeshot.fields.source import Source
+
+    Rational = int | Fraction
+
+View = Literal["full", "local"]
+Kind = Literal["hull", "sound", "exact", "shadow"]
+
+
+class Field:
+    """What the units of one tensor see of one input, on its spatial axes.
+
+    Tuples have one entry a spatial axis of the input. ``size``, ``stride``, ``offset``, ``phases`` and ``halo`` are the law on
+    unclipped integers (R, S and -P of Araujo, Norris & Sim 2019); boxes are clipped to the input. An entry None means no
+    bound. Where an axis has no law at all (``law[axis].why`` says why), ``size`` is the largest clipped extent at this size.
+    """
+
+    def __init__(
+        self, name: str, op: str, shape: tuple[int, ...], node: int, source: Source, view: View, cost: Cost, dtype: str
+    ) -> None:
+        self.name = name
+        self.op = op
+        self.shape = shape
+        self.node = node
+        self.view = view
+        self.cost = cost
+        self.dtype = dtype
+        self._source = source
+
+    def __repr__(self) -> str:
+        return (
+            f"<Field {self.name!r} {self.op} {self.shape}: size {self.size}, stride {self.stride}, "
+            f"offset {self.offset}, {self.kind}, unclipped, {self.view}>"
+        )
+
+    @property
+    def input(self) -> str:
+        """The name of the input (or earlier tensor) that the field is about."""
+        return self._source.name
+
+    @cached_property
+    def law(self) -> tuple[AxisLaw, ...]:
+        """The symbolic law along each axis."""
+        laws = self._source.laws
+        return tuple(laws.axis(self.node, axis, local=self._local) for axis in range(len(self._source.axes)))
+
+    @cached_property
+    def size(self) -> tuple[int | None, ...]:
+        """Extent in input elements; the largest over phases; None where it has no bound."""
+        return tuple(
+            law.size if law.size is not None or law.unbounded else self._largest(axis)
+            for axis, law in enumerate(self.law)
+        )
+
+    @property
+    def stride(self) -> tuple[Rational | None, ...]:
+        """Input elements the field moves a unit; a Fraction after upsampling; None where it does not move."""
+        return tuple(law.stride for law in self.law)
+
+    @property
+    def offset(self) -> tuple[Rational | None, ...]:
+        """First input index of unit 0, the smallest over phases; may be negative."""
+        return tuple(law.offset for law in self.law)
+
+    @property
+    def phases(self) -> tuple[tuple[tuple[Rational, int], ...], ...]:
+        """For each axis the (offset, size) of every phase."""
+        return tuple(law.phases for law in self.law)
+
+    @property
+    def center(self) -> tuple[Rational | None, ...]:
+        """The middle of unit 0's field (first phase), in pixel-index coordinates; it moves by ``stride``."""
+        return tuple(_center(law) for law in self.law)
+
+    @property
+    def halo(self) -> tuple[tuple[Rational, Rational] | None, ...]:
+        """Extra input (low, high) that an output tile [a, b) needs beyond [stride * a, stride * b); None: no bound."""
+        return tuple(_halo(law) for law in self.law)
+
+    @property
+    def misaligned(self) -> bool:
+        """Whether branches with different centers or strides meet in this field."""
+        return any(law.misaligned or "strides" in (law.why or "") for law in self.law)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether one size, stride and offset describe every unit, at any input size."""
+        return all(law.size is not None and len(set(law.phases)) == 1 and not law.at_size for law in self.law)
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether some axis is seen whole, whatever its extent."""
+        return any(law.unbounded for law in self.law)
+
+    @property
+    def reasons(self) -> frozenset[str]:
+        """Codes of the over-approximations on the way from the input (:mod:`eyeshot.graph.reasons`)."""
+        return self._source.boxes.dependencies[self.node].reasons
+
+    @property
+    def kind(self) -> Kind:
+        """``hull``: exact boxes; ``sound``: they contain the field (see ``reasons``)."""
+        return "sound" if self.reasons else "hull"
+
+    @property
+    def empty(self) -> bool:
+        """Whether no unit reads this input."""
+        return not self._source.boxes.dependencies[self.node].terms
+
+    @cached_property
+    def share(self) -> float:
+        """Share of the input inside the box of the central unit (clipped)."""
+        middle = tuple(n // 2 for n in self.shape)
+        return self.at(*middle).volume / max(1, prod(self._source.extents)) if prod(self.shape) else 0.0
+
+    @cached_property
+    def global_since(self) -> str | None:
+        """The module (or tensor) at which the field became the whole input; None if it did not."""
+        return self._source.global_since(self.node) if self.unbounded else None
+
+    def at(self, *index: int | None) -> Box:
+        """The box of one unit, by its full index (n, c, h, w); None in a place is the union over that axis.
+
+        Raises
+        ------
+        QuestionError
+            for an index of the wrong length or outside the tensor. Negative ones count from the end.
+        """
+        unit = self._index(index)
+        found = self._source.boxes.at(self.node, unit, local=self._local)
+        axes = range(len(self._source.axes))
+        if found is None:
+            return Box((0,) * len(axes), (0,) * len(axes))
+        ideal = [self._source.laws.at(self.node, unit, axis, local=self._local) for axis in axes]
+        known = [pair for pair in ideal if pair is not None]
+        whole = Box(*zip(*known, strict=True)) if len(known) == len(axes) else None
+        start, stop = zip(*found, strict=True)
+        return Box(start, stop, whole)
+
+    def boxes(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]], NDArray[np.bool_]]:
+        """Every unit's box: starts and stops on each axis and whether it sees anything, broadcastable to ``shape``."""
+        return self._source.boxes.arrays(self.node, self.shape, local=self._local)
+
+    @property
+    def _local(self) -> bool:
+        return self.view == "local"
+
+    def _largest(self, axis: int) -> int:
+        starts, stops, occupied = self.boxes()
+        return int(((stops[axis] - starts[axis]) * occupied).max(initial=0))
+
+    def _index(self, index: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if len(index) != len(self.shape):
+            raise QuestionError(
+                f"a unit of {self.name!r} has {len(self.shape)} indices (its shape is {self.shape}), got {index}; "
+                "None in a place means the union over that axis"
+            )
+        for axis, (place, extent) in enumerate(zip(index, self.shape, strict=True)):
+            if place is not None and not -extent <= place < extent:
+                raise QuestionError(
+                    f"unit {index} is outside {self.name!r}: axis {axis} has extent {extent}, so {place} must be in "
+                    f"[{-extent}, {extent - 1}]"
+                )
+        return tuple(
+            place if place is None else place % extent for place, extent in zip(index, self.shape, strict=True)
+        )
+
+
+def _center(law: AxisLaw) -> Rational | None:
+    if law.size is None or not law.phases:
+        return None
+    offset, size = law.phases[0]
+    middle = Fraction(offset) + Fraction(size - 1, 2)
+    return int(middle) if middle.denominator == 1 else middle
+
+
+def _halo(law: AxisLaw) -> tuple[Rational, Rational] | None:
+    if law.size is None or not law.phases or law.stride is None:
+        return None
+    seen = [(offset, size) for offset, size in law.phases if size]
+    return max(-offset for offset, _ in seen), max(size - law.stride + offset for offset, size in seen)

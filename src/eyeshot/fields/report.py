@@ -1,0 +1,231 @@
+"""A report: every field of one network, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from eyeshot.cost import Cost, Costs
+from eyeshot.errors import QuestionError
+from eyeshot.fields.field import Field
+from eyeshot.fields.source import Source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from eyeshot.fields.field import View
+    from eyeshot.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class InputAxes:
+    """The spatial axes of one input and a letter for each ("H", "W")."""
+
+    axes: tuple[int, ...]
+    letters: str
+
+
+class Report(Mapping[str, Field]):
+    """An ordered mapping from module path to the `Field` of that module's output, in the order of execution.
+
+    Any name of ``tensors`` works as a key too. A report is about one input (``input``) and one view (``shown``: "full" or
+    "local", which leaves out global context).
+    """
+
+    def __init__(
+        self, graph: Graph, model: str, spatial: Mapping[str, InputAxes], *, input_: str | None = None, view: View = "full",
+        provenance: Mapping[str, Any] | None = None, sources: dict[tuple[str, tuple[int, ...]], Source] | None = None,
+    ) -> None:  # fmt: skip
+        self.graph = graph
+        self.model = model
+        self.spatial = dict(spatial)
+        self.input = input_ or next(iter(spatial))
+        self.shown = view
+        self.provenance = dict(provenance or {})
+        self._sources = {} if sources is None else sources
+
+    # The mapping
+
+    @cached_property
+    def _modules(self) -> dict[str, Field]:
+        return {
+            module.name: self._field(module.name, module.kind, module.node, self._module_costs[module.name])
+            for module in self.graph.modules
+            if module.path
+        }
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.tensors} | self._modules
+
+    def __getitem__(self, name: str) -> Field:
+        field = self._by_name.get(name)
+        if field is None:
+            near = get_close_matches(name, self._by_name, 3)
+            hint = f"did you mean {', '.join(map(repr, near))}?" if near else "report.keys() lists the modules."
+            raise QuestionError(f"{self.model} computed nothing called {name!r}: {hint}")
+        return field
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._by_name
+
+    def __repr__(self) -> str:
+        return f"<Report {self.model}: {len(self)} modules, {len(self.tensors)} tensors, input {self.input!r}, {self.shown}>"
+
+    # What it holds
+
+    @cached_property
+    def tensors(self) -> list[Field]:
+        """One field for every floating-point tensor that was computed, in order."""
+        costs = self._costs
+        return [
+            self._field(tensor.name, tensor.op, tensor.node, costs.of_tensor(tensor), tensor.dtype)
+            for tensor in self.graph.tensors
+            if tensor.floating
+        ]
+
+    @cached_property
+    def outputs(self) -> list[Field]:
+        """The fields of the network's outputs."""
+        nodes = self.graph.nodes
+        return [
+            self._field(name, "output", node, Cost(0, 0, prod(nodes[node].shape) * 4))
+            for name, node in self.graph.outputs.items()
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the capture has to say: a real forward, train mode."""
+        return self.graph.notes
+
+    @cached_property
+    def cost(self) -> Cost:
+        """The whole network; ``activation_bytes`` sums every tensor computed."""
+        tensors = [self._costs.of_tensor(tensor) for tensor in self.graph.tensors]
+        return Cost(
+            sum(self._costs.owned.values()),
+            sum(cost.macs for cost in tensors),
+            sum(cost.activation_bytes for cost in tensors),
+        )
+
+    @property
+    def axes(self) -> str:
+        """A letter for each spatial axis of the input."""
+        return self.spatial[self.input].letters
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of the input that the report is about."""
+        return self.graph.nodes[self.graph.inputs[self.input]].shape
+
+    # Other questions
+
+    def view(self, view: View) -> Report:
+        """The same report, "full" or "local" (without global context)."""
+        return self._again(self.input, view)
+
+    def about(self, name: str) -> Report:
+        """The same report about another input."""
+        if name not in self.spatial:
+            raise QuestionError(f"{self.model} has no input {name!r}; its inputs are {', '.join(map(repr, self.spatial))}")
+        return self._again(name, self.shown)
+
+    def field(self, name: str, *, input: str | None = None, wrt: str | None = None) -> Field:  # noqa: A002 - the field's word
+        """The field of a tensor on another input, or on the spatial axes of an earlier tensor (``wrt``)."""
+        report = self.about(input) if input else self
+        field = report[name]
+        if wrt is None:
+            return field
+        other = report[wrt]
+        axes = spatial_axes(other.shape, other.name)
+        source = self._source(other.name, other.node, axes)
+        if other.node not in self.graph.ancestors([field.node]):
+            raise QuestionError(f"{name!r} does not depend on {wrt!r}; ask for a later tensor")
+        return Field(field.name, field.op, field.shape, field.node, source, self.shown, field.cost, field.dtype)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, schema version 1 (see :mod:`eyeshot.fields.export`)."""
+        from eyeshot.fields.export import document  # noqa: PLC0415 - pydantic is slow to import
+
+        return document(self).model_dump(mode="json", by_alias=True)
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The report as JSON text, written to ``path`` if given."""
+        from eyeshot.fields.export import write  # noqa: PLC0415 - pydantic is slow to import
+
+        return write(self, path)
+
+    def records(self) -> list[dict[str, Any]]:
+        """One flat record a module, for ``pandas.DataFrame(report.records())``."""
+        from eyeshot.fields.export import records  # noqa: PLC0415 - pydantic is slow to import
+
+        return records(self)
+
+    # Making fields
+
+    @cached_property
+    def _costs(self) -> Costs:
+        return Costs(self.graph)
+
+    @cached_property
+    def _module_costs(self) -> dict[str, Cost]:
+        nodes = self.graph.nodes
+        return {
+            module.name: self._costs.of_module(module, nodes[module.node].shape, 4) for module in self.graph.modules
+        }
+
+    def _field(self, name: str, op: str, node: int, cost: Cost, dtype: str = "float32") -> Field:
+        axes = self.spatial[self.input]
+        source = self._source(self.input, self.graph.inputs[self.input], axes)
+        return Field(name, op, self.graph.nodes[node].shape, node, source, self.shown, cost, dtype)
+
+    def _source(self, name: str, node: int, axes: InputAxes) -> Source:
+        key = (name, axes.axes)
+        if key not in self._sources:
+            self._sources[key] = Source(self.graph, name, node, axes.axes, axes.letters)
+        return self._sources[key]
+
+    def _again(self, name: str, view: View) -> Report:
+        return Report(
+            self.graph, self.model, self.spatial, input_=name, view=view, provenance=self.provenance, sources=self._sources
+        )
+
+
+LETTERS = {1: "T", 2: "T", 3: "T", 4: "HW", 5: "DHW"}
+
+
+def spatial_axes(shape: tuple[int, ...], name: str, layout: str | None = None) -> InputAxes:
+    """The spatial axes of a tensor: what ``layout`` says ("NHWC": every letter but N and C), else by rank.
+
+    By rank: (T), (N, T), NCW, NCHW and NCDHW.
+
+    Raises
+    ------
+    QuestionError
+        where the layout does not fit the rank, or the rank has no default.
+    """
+    if layout is not None:
+        letters = layout.upper()
+        if len(letters) != len(shape) or len(set(letters)) != len(letters) or not set(letters) - {"N", "C"}:
+            raise QuestionError(
+                f"layout {layout!r} does not fit {name!r} of shape {shape}: it needs one different letter an axis, "
+                'N for the batch and C for channels, such as "NHWC"'
+            )
+        kept = [axis for axis, letter in enumerate(letters) if letter not in "NC"]
+        return InputAxes(tuple(kept), "".join(letters[axis] for axis in kept))
+    if len(shape) not in LETTERS:
+        raise QuestionError(
+            f"{name!r} has shape {shape}: no default says which of its {len(shape)} axes are spatial; pass layout="
+        )
+    letters = LETTERS[len(shape)]
+    return InputAxes(tuple(range(len(shape) - len(letters), len(shape))), letters)

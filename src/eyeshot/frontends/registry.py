@@ -1,0 +1,76 @@
+"""The frontends, and which one reads a given model. None is imported before it is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from eyeshot.errors import ModelReferenceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from eyeshot.graph import Graph
+
+OnUnknown = Literal["error", "dense"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user wants read: a model or a reference to one, and how to run it.
+
+    ``inputs`` is a pytree of example tensors: a tuple or list is the positional arguments, anything else the only one;
+    ``kwargs`` are keyword arguments. Without them one float input of ``input_size`` is made.
+    """
+
+    model: Any
+    input_size: tuple[int, ...] | None = None
+    inputs: Any = None
+    kwargs: Mapping[str, Any] | None = None
+    on_unknown: OnUnknown = "error"
+    weights: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a frontend hands on: the graph, the model's name, the layouts it knows, and where all this came from."""
+
+    graph: Graph
+    name: str
+    layouts: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Frontend(Protocol):
+    """One way in."""
+
+    def accepts(self, model: object) -> bool:
+        """Whether this frontend reads such a model or reference; must not import the framework."""
+        ...
+
+    def read(self, request: Request) -> Reading:
+        """Capture and lower."""
+        ...
+
+
+FRONTENDS = ("eyeshot.frontends.torch.frontend",)
+
+
+def frontend_for(model: object) -> Frontend:
+    """The first frontend that accepts a model.
+
+    Raises
+    ------
+    ModelReferenceError
+        where none does.
+    """
+    for path in FRONTENDS:
+        candidate = cast("Frontend", import_module(path))
+        if candidate.accepts(model):
+            return candidate
+    shown = repr(model) if isinstance(model, str) else f"an object of type {type(model).__qualname__}"
+    raise ModelReferenceError(
+        f"no frontend reads {shown}: give a torch.nn.Module, or a reference such as timm:resnet50, "
+        "torchvision:resnet50 or package.module:factory"
+    )

@@ -1,0 +1,65 @@
+"""The way in for PyTorch: modules, and references to factories of modules."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from eyeshot.errors import InputError, MissingExtraError
+from eyeshot.frontends.registry import Reading
+
+if TYPE_CHECKING:
+    from eyeshot.frontends.registry import Request
+
+
+def accepts(model: object) -> bool:
+    """A torch module (torch is then loaded already), or a reference with a colon."""
+    if isinstance(model, str):
+        return ":" in model
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def read(request: Request) -> Reading:
+    """Capture the model on meta tensors and lower it.
+
+    Raises
+    ------
+    MissingExtraError, ModelReferenceError, InputError, CaptureError, UnsupportedOpError
+        see :mod:`eyeshot.errors`.
+    """
+    if find_spec("torch") is None:
+        raise MissingExtraError(
+            f'reading {request.model!r} needs PyTorch, which is not installed: pip install "eyeshot[timm]" '
+            '(or "eyeshot[torch]" without the model zoos)'
+        )
+    from eyeshot.frontends.torch.capture import capture  # noqa: PLC0415 - imports torch
+    from eyeshot.frontends.torch.lower import lower  # noqa: PLC0415 - only with a trace at hand
+    from eyeshot.frontends.torch.zoo import Loaded, load  # noqa: PLC0415 - imports torch
+
+    loaded = load(request.model, request.weights) if isinstance(request.model, str) else Loaded(
+        request.model, type(request.model).__name__
+    )  # fmt: skip
+    args, kwargs = _arguments(request, loaded)
+    trace = capture(loaded.model, args, kwargs)
+    graph = lower(trace, request.on_unknown)
+    layouts = {name: loaded.layout for name in graph.inputs} if loaded.layout else {}
+    return Reading(graph, loaded.name, layouts, {"training": trace.training, "real": trace.real})
+
+
+def _arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if request.inputs is not None or request.kwargs:
+        given = () if request.inputs is None else request.inputs
+        args = tuple(given) if isinstance(given, tuple | list) else (given,)
+        return args, dict(request.kwargs or {})
+    size = request.input_size or loaded.input_size
+    if size is None:
+        raise InputError(
+            f"the input size of {loaded.name} is not known: pass input_size=(1, 3, 224, 224) (--input-size 1,3,224,224), "
+            "or inputs= with example tensors"
+        )
+    import torch  # noqa: PLC0415 - a heavy, optional extra
+
+    example = torch.empty(size, device="meta")
+    return loaded.arguments(example), {}
