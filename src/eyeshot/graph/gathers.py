@@ -20,12 +20,15 @@ Index = Sequence[Known | None]
 def index(ctx: Builder, x: Ref, indices: Index) -> Ref:
     """``x[indices]``, as NumPy and PyTorch do it; None stands for a whole axis, booleans select.
 
-    The shape of the indices takes the place of the indexed axes where those are neighbours, and comes first otherwise.
+    The shape of the indices takes the place of the indexed axes where those are neighbours, and comes first
+    otherwise.
     Indices that vary along different axes of their common shape (open grids) leave the axes of ``x`` apart.
     """
     axes, arrays = _arrays(indices)
     shape = np.broadcast_shapes(*(array.shape for array in arrays))
-    ranks = [tuple(i - array.ndim + len(shape) for i, n in enumerate(array.shape) if n != 1) for array in arrays]
+    ranks = [
+        tuple(i - array.ndim + len(shape) for i, n in enumerate(array.shape) if n != 1) for array in arrays
+    ]
     moved, front = _behind(ctx, x, axes)
     if len({axis for own in ranks for axis in own}) == sum(map(len, ranks)):
         maps = {}
@@ -77,7 +80,7 @@ def scatter(ctx: Builder, x: Ref, axis: int, picked: Known, source: Ref, *, accu
     """``x`` with ``x[picked[i, j], j] = source[i, j]`` for ``axis`` 0, or ``+=`` with ``accumulate``."""
     axis %= len(x.shape)
     source = ctx.broadcast(source, picked.shape) if source.shape == () else source
-    source = ctx.along(source, {a: (_first(n), n) for a, n in enumerate(picked.shape)})
+    source = _crop(ctx, source, None, picked.shape)
     narrow = any(n != x.shape[a] for a, n in enumerate(picked.shape) if a != axis)
     mixed = [a for a in range(len(x.shape)) if a != axis] if narrow else _varying(picked, axis)
     mixed.append(axis)
@@ -88,3 +91,83 @@ def scatter(ctx: Builder, x: Ref, axis: int, picked: Known, source: Ref, *, accu
     flat = ctx.reshape(placed, (*placed.shape[: len(front)], len(places)))
     out = ctx.reshape(_overlay(ctx, merged, flat, places, accumulate=accumulate), moved.shape)
     return ctx.permute(out, np.argsort([*front, *mixed]).tolist())
+
+
+def _arrays(indices: Index) -> tuple[list[int], list[Known]]:
+    """The indexed axes, and integers for each; a boolean array stands for as many axes as it has."""
+    axes: list[int] = []
+    arrays: list[Known] = []
+    axis = 0
+    for given in indices:
+        found = [] if given is None else list(np.nonzero(given)) if given.dtype == bool else [given]
+        axes += range(axis, axis + len(found))
+        arrays += found
+        axis += max(1, len(found))
+    return axes, arrays
+
+
+def _behind(ctx: Builder, x: Ref, axes: Sequence[int]) -> tuple[Ref, list[int]]:
+    """``x`` with ``axes`` moved behind, and the axes that stay in front."""
+    front = [axis for axis in range(len(x.shape)) if axis not in axes]
+    return ctx.permute(x, [*front, *axes]), front
+
+
+def _merge(ctx: Builder, x: Ref, kept: int) -> Ref:
+    """All axes after the first ``kept`` as one."""
+    return ctx.reshape(x, (*x.shape[:kept], prod(x.shape[kept:])))
+
+
+def _placed(axes: Sequence[int], kept: int, rank: int) -> list[int]:
+    """The order that brings (other axes, index axes) to where indexing puts the latter."""
+    others, own = list(range(kept)), list(range(kept, kept + rank))
+    before = axes[0] if list(axes) == list(range(axes[0], axes[0] + len(axes))) else 0
+    return [*others[:before], *own, *others[before:]]
+
+
+def _places(arrays: Sequence[Known], extents: Sequence[int]) -> NDArray[np.int64]:
+    """Indices of several axes as places on their merged axis."""
+    places = np.zeros((), np.int64)
+    for array, extent in zip(arrays, extents, strict=True):
+        places = places * extent + np.where(array < 0, array + extent, array)
+    return places.reshape(-1)
+
+
+def _varying(picked: Known, axis: int) -> list[int]:
+    """The other axes along which an index differs."""
+    others = (other for other in range(picked.ndim) if other != axis)
+    return [other for other in others if (picked != picked.take([0], other)).any()]
+
+
+def _mixed_places(
+    picked: Known, mixed: Sequence[int], extents: Sequence[int]
+) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Places of ``gather`` and ``scatter`` on the merge of the ``mixed`` axes, the indexed one last."""
+    along = tuple(slice(None) if axis in mixed else 0 for axis in range(picked.ndim))
+    kept = sorted(mixed)
+    values = picked[along].transpose([kept.index(axis) for axis in mixed])
+    grid = np.indices(values.shape, sparse=True)
+    return _places([*grid[:-1], values], extents), values.shape
+
+
+def _crop(ctx: Builder, x: Ref, axis: int | None, shape: Sequence[int]) -> Ref:
+    """``x`` cut to the extents of ``shape`` on all axes but ``axis``."""
+    for other, extent in enumerate(shape):
+        if other != axis and extent != x.shape[other]:
+            x = ctx.slice(x, other, 0, extent)
+    return x
+
+
+def _overlay(ctx: Builder, base: Ref, source: Ref, places: NDArray[np.int64], *, accumulate: bool) -> Ref:
+    """``base`` with ``source`` written to ``places`` of the last axis; a place written twice reads both."""
+    size = base.shape[-1]
+    order = np.argsort(places, kind="stable")
+    written = np.bincount(places, minlength=size)
+    rows = np.split(size + order, np.cumsum(written)[:-1])
+    if accumulate:
+        rows = [np.append(row, place) for place, row in enumerate(rows)]
+    else:
+        rows = [row if len(row) else np.array([place]) for place, row in enumerate(rows)]
+    joined = ctx.concat([base, source], -1)
+    table = Table.of_rows(rows, joined.shape[-1])
+    repeated = not accumulate and written.max(initial=0) > 1
+    return ctx.along(joined, {-1: (table, size)}, reason="repeated-index" if repeated else None)
