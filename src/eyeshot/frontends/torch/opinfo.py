@@ -23,6 +23,8 @@ KEPT = frozenset(
         "dropout.default", "feature_dropout.default", "alpha_dropout.default", "feature_alpha_dropout.default",
         "pixel_shuffle.default", "pixel_unshuffle.default", "channel_shuffle.default",
         "grid_sampler.default",
+        "max_pool1d.default", "max_pool2d.default", "max_pool3d.default",
+        "adaptive_avg_pool1d.default", "adaptive_avg_pool2d.default", "adaptive_avg_pool3d.default",
     )
 )  # fmt: skip
 
