@@ -106,7 +106,7 @@ class Engine:
             case Input() | Constant():
                 return Dependency(_plain(node.shape))
             case Pointwise():
-                return self._join(operands)
+                return self._join(operands, node.shape)
             case Along():
                 return self._along(operands[0], relation, node.shape)
             case Reshape():
@@ -128,8 +128,10 @@ class Engine:
 
     # Joins
 
-    def _join(self, operands: Sequence[Dependency]) -> Dependency:
+    def _join(self, operands: Sequence[Dependency], shape: tuple[int, ...]) -> Dependency:
         operands = [operand for operand in operands if operand.terms]
+        if not operands:
+            return Dependency(_plain(shape))
         if len(operands) == 1:
             return Dependency(operands[0].cutting, operands[0].terms)
         cutting, aligned = self._align(operands)
@@ -237,7 +239,7 @@ class Engine:
             held += max(1, len(sizes))
         return sets if order == list(range(held)) else lattice.arrange(sets, order)
 
-    def _single(self, dependency: Dependency, axis: int) -> Dependency:
+    def single(self, dependency: Dependency, axis: int) -> Dependency:
         """The same dependency with one factor on ``axis``."""
         factors = dependency.cutting[axis]
         if len(factors) == 1:
@@ -280,7 +282,7 @@ class Engine:
             if isinstance(amap, All):
                 out = self._all(out, axis, shape[axis])
             else:
-                out = self._map(self._single(out, axis), axis, amap, shape[axis])
+                out = self._map(self.single(out, axis), axis, amap, shape[axis])
         if relation.summarises:
             mapped = [p for axis, _ in relation.maps for p in positions(old.cutting, axis)]
             out = self._mark(old, out, mapped)
@@ -346,7 +348,7 @@ class Engine:
     # Concatenation and contraction
 
     def _concat(self, operands: Sequence[Dependency], axis: int, extents: Sequence[int]) -> Dependency:
-        singles = [self._single(operand, axis) for operand in operands]
+        singles = [self.single(operand, axis) for operand in operands]
         read = [number for number, operand in enumerate(singles) if operand.terms]
         # The joined axis differs in extent; every other one is brought to a common cutting.
         others = [
@@ -395,7 +397,7 @@ class Engine:
                 order += list(positions(part.cutting, axis)) if inside else [None]
                 cutting.append(part.cutting[axis] if inside else (extents[label],))
             parts.append(self._arranged(part, order, tuple(cutting)))
-        return self._join(parts)
+        return self._join(parts, shape)
 
     def _supported(
         self, old: Dependency, labels: list[int], support: tuple[int, int, Table]
@@ -405,13 +407,13 @@ class Engine:
         axis = labels.index(columns)
         if rows not in labels:
             labels[axis] = rows
-            return self._map(self._single(old, axis), axis, table, table.output_size), labels
+            return self._map(self.single(old, axis), axis, table, table.output_size), labels
         # The operand has both: element (i, k) for k in row i. Bring i next to k and read the merged axis.
         row_axis = labels.index(rows)
         kept = [i for i in range(len(labels)) if i not in (axis, row_axis)]
         moved = self._permute(old, (*kept, row_axis, axis))
         joint = (*moved.cutting[:-2], tuple((*moved.cutting[-2], *moved.cutting[-1])))
-        merged = self._single(Dependency(joint, moved.terms), len(kept))
+        merged = self.single(Dependency(joint, moved.terms), len(kept))
         shift = np.repeat(np.arange(table.output_size) * table.input_size, np.diff(table.indptr))
         flat_table = Table(table.indptr, table.indices + shift, table.output_size * table.input_size)
         out = self._map(merged, len(kept), flat_table, table.output_size)

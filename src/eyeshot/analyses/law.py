@@ -54,12 +54,12 @@ class Laws:
     """The symbolic analysis of one graph from one source."""
 
     def __init__(self, graph: Graph, source: int, axes: Sequence[int]) -> None:
-        self.dependencies = Engine(graph, Law(), source, axes).run()
-        self.rank = len(axes)
+        self._engine = Engine(graph, Law(), source, axes)
+        self.dependencies = self._engine.run()
 
     def axis(self, node: int, axis: int, *, local: bool = False) -> AxisLaw:
         """The law of a tensor along one of the axes asked about."""
-        dependency = self.dependencies[node]
+        dependency = self._merged(node, axis)
         terms = [term for term in dependency.terms if not (local and term.context >> axis & 1)] or dependency.terms
         if not terms:
             return NOTHING
@@ -73,6 +73,25 @@ class Laws:
         if whole.broken:
             return AxisLaw(stride=stride, why=whole.broken)
         return _described(whole, stride, position)
+
+    def _merged(self, node: int, axis: int) -> Dependency:
+        """The dependency of a node with whole tensor axes, where no other input axis is spread over the same one."""
+        dependency = self.dependencies[node]
+        for place, factors in enumerate(dependency.cutting):
+            where = positions(dependency.cutting, place)
+            if len(factors) > 1 and self._movers(dependency, where) == {axis}:
+                dependency = self._engine.single(dependency, place)
+        return dependency
+
+    def _movers(self, dependency: Dependency, where: range) -> set[int]:
+        """The input axes along which a field moves with the factors ``where``."""
+        lattice = self._engine.lattice
+        return {
+            axis
+            for term in dependency.terms
+            for axis, law in enumerate(term.sets)
+            if any(lattice.varies(law, position) for position in where)
+        }
 
     def at(self, node: int, index: Sequence[int | None], axis: int, *, local: bool = False) -> tuple[int, int] | None:
         """The unclipped first and one-past-last index of one unit, None where there is no law."""

@@ -1,0 +1,133 @@
+"""The law against boxes of central units far from every border, and against itself at another size."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eyeshot.analyses.boxes import Boxes
+from eyeshot.analyses.law import Laws
+from eyeshot.graph import Builder, Graph, Ref
+from eyeshot.relations import All, Table, Window, tables
+
+Step = tuple[str, tuple[int, ...]]
+
+STEPS = st.one_of(
+    st.tuples(st.just("conv"), st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.integers(0, 3))),
+    st.tuples(st.just("transposed"), st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(0, 1))),
+    st.tuples(st.just("stretch"), st.tuples(st.integers(2, 3))),
+    st.tuples(st.just("skip"), st.tuples(st.integers(1, 3), st.integers(1, 3))),
+    st.tuples(st.just("halves"), st.tuples(st.integers(1, 3))),
+    st.tuples(st.just("crop"), st.tuples(st.integers(0, 3))),
+    st.tuples(st.just("reflect"), st.tuples(st.integers(0, 3))),
+    st.tuples(st.just("shuffle"), st.tuples(st.integers(2, 3))),
+)
+
+
+def build(steps: list[Step], extent: int) -> tuple[Graph, Ref]:
+    """A one-dimensional network on (1, 6, extent)."""
+    b = Builder()
+    x = b.input("x", (1, 6, extent))
+    for kind, numbers in steps:
+        x = step(b, x, kind, numbers)
+    return b.graph, x
+
+
+def conv(b: Builder, x: Ref, kernel: int, stride: int, dilation: int, padding: int, channels: int = 6) -> Ref:
+    count = (x.shape[2] + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+    return b.along(x, {1: (All(), channels), 2: (Window(kernel, stride, dilation, padding), count)})
+
+
+def step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
+    match kind, numbers:
+        case "conv", (kernel, stride, dilation, padding):
+            return conv(b, x, kernel, stride, dilation, padding)
+        case "transposed", (kernel, between, padding):
+            padding = min(padding, kernel - 1)
+            count = (x.shape[2] - 1) * between - 2 * padding + kernel
+            return b.along(x, {1: (All(), 6), 2: (Window(kernel, 1, 1, kernel - 1 - padding, between), count)})
+        case "stretch", (times,):
+            return b.along(x, {2: (tables.stretch(times, x.shape[2]), times * x.shape[2])})
+        case "skip", (half, dilation):
+            return b.pointwise(x, conv(b, x, 2 * half + 1, 1, dilation, half * dilation))
+        case "halves", (half,):
+            return b.concat([b.slice(x, 1, 0, 3), conv(b, x, 2 * half + 1, 1, 1, half, 3)], 1)
+        case "crop", (amount,):
+            return b.pad(x, {2: (-amount, -amount)})
+        case "reflect", (amount,):
+            return b.along(x, {2: (tables.pad(amount, amount, x.shape[2], "reflect"), x.shape[2] + 2 * amount)})
+        case "shuffle", (times,):
+            wide = conv(b, x, 3, 1, 1, 1, 6 * times)
+            cut = b.permute(b.reshape(wide, (1, 6, times, wide.shape[2])), (0, 1, 3, 2))
+            return b.reshape(cut, (1, 6, times * wide.shape[2]))
+    raise AssertionError(kind)
+
+
+@settings(max_examples=150)
+@given(st.lists(STEPS, min_size=1, max_size=5))
+def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
+    graph, out = build(steps, 6000)
+    law, boxes = Laws(graph, 0, (2,)), Boxes(graph, 0, (2,))
+    found = law.axis(out.node, 0)
+    assert found.why is None
+    middle = out.shape[2] // 2
+    for unit in range(middle, middle + min(13, out.shape[2] - middle)):
+        for channel in (0, 5):
+            box = boxes.at(out.node, (0, channel, unit))
+            assert law.at(out.node, (0, channel, unit), 0) == (box and box[0])
+            if box:
+                phase = unit % len(found.phases)
+                offset, size = found.phases[phase]
+                first = Fraction(found.stride) * unit + offset
+                assert first <= box[0][0]
+                assert box[0][1] - box[0][0] <= size <= found.size
+
+
+@settings(max_examples=100)
+@given(st.lists(STEPS, min_size=1, max_size=5))
+def test_the_law_is_free_of_the_size(steps: list[Step]) -> None:
+    laws = []
+    for extent in (600, 1131):
+        graph, out = build(steps, extent)
+        laws.append(Laws(graph, 0, (2,)).axis(out.node, 0))
+    assert laws[0] == laws[1]
+
+
+def test_window_partition_holds_only_at_its_size() -> None:
+    b = Builder()
+    x = b.input("x", (1, 56))
+    cut = b.reshape(conv(b, b.reshape(x, (1, 1, 56)), 3, 1, 1, 1, 1), (8, 7))
+    seen = b.reduce(cut, [1])
+    law = Laws(b.graph, 0, (1,)).axis(seen.node, 0)
+    assert (law.size, law.stride, law.offset, law.at_size) == (9, 7, -1, True)
+
+
+def test_joined_pieces_have_no_law_and_everything_of_them_is_unbounded() -> None:
+    b = Builder()
+    x = b.input("x", (1, 20))
+    doubled = b.concat([x, x], 1)
+    assert Laws(b.graph, 0, (1,)).axis(doubled.node, 0).why
+    whole = b.reduce(doubled, [1])
+    assert Laws(b.graph, 0, (1,)).axis(whole.node, 0).unbounded
+
+
+def test_strides_that_disagree_are_said() -> None:
+    b = Builder()
+    x = b.input("x", (1, 20))
+    one = b.slice(x, 1, 0, 20, 2)
+    two = b.slice(x, 1, 0, 10)
+    joined = b.pointwise(one, two)
+    law = Laws(b.graph, 0, (1,)).axis(joined.node, 0)
+    assert law.why
+    assert "strides" in law.why
+    assert law.size is None
+
+
+def test_a_table_without_law_is_exact_on_a_fixed_axis() -> None:
+    b = Builder()
+    x = b.input("x", (1, 4, 30))
+    turned = b.along(conv(b, x, 3, 1, 1, 1, 4), {1: (Table.of_rows([[2], [0, 1]], 4), 2)})
+    law = Laws(b.graph, 0, (2,)).axis(turned.node, 0)
+    assert (law.size, law.why) == (3, None)

@@ -1,0 +1,119 @@
+"""Random legal graphs for property tests: small shapes, every relation, every axis map."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+from hypothesis import strategies as st
+
+from eyeshot.graph import Builder, Graph, Ref
+from eyeshot.relations import All, Identity, Prefix, Suffix, Table, Window
+from eyeshot.relations import tables
+
+if TYPE_CHECKING:
+    from eyeshot.relations import AxisMap
+
+LARGEST = 64
+
+
+@st.composite
+def axis_maps(draw: st.DrawFn, extent: int) -> tuple[AxisMap, int]:
+    """A legal map from an axis of ``extent``, with the extent it leads to."""
+    kind = draw(st.sampled_from(["window", "transposed", "slice", "table", "same", "all", "scan", "pad", "adaptive"]))
+    if kind == "window":
+        kernel, stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        dilation, padding = draw(st.integers(1, 2)), draw(st.integers(0, 2))
+        out = (extent + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+        return (Window(kernel, stride, dilation, padding), out) if out > 0 else (Identity(), extent)
+    if kind == "transposed":
+        kernel, between = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+        out = (extent - 1) * between + kernel
+        return Window(kernel, 1, 1, kernel - 1, between), out
+    if kind == "slice":
+        start = draw(st.integers(0, extent - 1))
+        step = draw(st.sampled_from([1, 2, -1]))
+        count = len(range(start, extent, step)) if step > 0 else len(range(start, -1, step))
+        return tables.strided(start, step, count, extent), count
+    if kind == "table":
+        rows = draw(st.lists(st.sets(st.integers(0, extent - 1), max_size=3), min_size=1, max_size=6))
+        return Table.of_rows([sorted(row) for row in rows], extent), len(rows)
+    if kind == "pad":
+        before, after = draw(st.integers(0, min(2, extent - 1))), draw(st.integers(0, min(2, extent - 1)))
+        mode = draw(st.sampled_from(["constant", "reflect", "replicate", "circular"]))
+        return tables.pad(before, after, extent, mode), extent + before + after
+    if kind == "adaptive":
+        out = draw(st.integers(1, extent + 1))
+        return tables.adaptive(extent, out), out
+    if kind == "all":
+        return All(), draw(st.integers(1, 3))
+    if kind == "scan":
+        return draw(st.sampled_from([Prefix(), Suffix()])), extent
+    return draw(
+        st.sampled_from(
+            [
+                (tables.flip(extent), extent),
+                (tables.roll(draw(st.integers(0, extent)), extent), extent),
+                (tables.stretch(2, extent), 2 * extent),
+                (tables.tile(2, extent), 2 * extent),
+            ]
+        )
+    )
+
+
+@st.composite
+def graphs(draw: st.DrawFn, steps: int = 8) -> Graph:
+    """A graph of a few nodes over one 3-D or 4-D input, with branches and joins."""
+    builder = Builder()
+    shape = (2, *draw(st.lists(st.integers(1, 5), min_size=2, max_size=3)))
+    made = [builder.input("x", shape)]
+    for _ in range(draw(st.integers(1, steps))):
+        x = draw(st.sampled_from(made[-3:]))
+        made.append(draw(_step(builder, made, x)))
+    builder.graph.outputs["y"] = made[-1].node
+    return builder.graph
+
+
+@st.composite
+def _step(draw: st.DrawFn, builder: Builder, made: list[Ref], x: Ref) -> Ref:
+    kind = draw(st.sampled_from(["along", "along", "along", "reshape", "permute", "join", "concat", "contract", "pool"]))
+    rank = len(x.shape)
+    if kind == "along" and rank:
+        axes = draw(st.sets(st.integers(0, rank - 1), min_size=1, max_size=2))
+        maps = {axis: draw(axis_maps(x.shape[axis])) for axis in axes}
+        out = builder.along(x, maps, summarises=draw(st.booleans()))
+        return out if 0 < prod(out.shape) <= LARGEST * 4 else x
+    if kind == "reshape":
+        return builder.reshape(x, draw(_shapes(prod(x.shape))))
+    if kind == "permute":
+        return builder.permute(x, draw(st.permutations(range(rank))))
+    if kind == "pool" and rank:
+        return builder.normalise(x, draw(st.sets(st.integers(0, rank - 1), min_size=1)))
+    same = [ref for ref in made if ref.shape == x.shape]
+    if kind == "join":
+        return builder.pointwise(x, draw(st.sampled_from(same)))
+    if kind == "concat" and rank:
+        out = builder.concat([x, draw(st.sampled_from(same))], draw(st.integers(0, rank - 1)))
+        return out if prod(out.shape) <= LARGEST * 4 else x
+    if kind == "contract" and rank == 3:
+        other = draw(st.sampled_from(same))
+        support = None
+        if draw(st.booleans()):
+            rows = draw(st.lists(st.sets(st.integers(0, x.shape[1] - 1)), min_size=x.shape[1], max_size=x.shape[1]))
+            support = ("i", "k", Table.of_rows([sorted(row) for row in rows], x.shape[1]))
+        scores = builder.contract("bid,bkd->bik", x, other)
+        return builder.contract("bik,bkd->bid", scores, other, support=support)
+    return x
+
+
+@st.composite
+def _shapes(draw: st.DrawFn, elements: int) -> tuple[int, ...]:
+    """A shape of the given number of elements, with axes of extent 1 here and there."""
+    shape = []
+    while elements > 1:
+        divisors = [n for n in range(2, elements + 1) if elements % n == 0]
+        shape.append(draw(st.sampled_from(divisors)))
+        elements //= shape[-1]
+    for _ in range(draw(st.integers(0, 2))):
+        shape.insert(draw(st.integers(0, len(shape))), 1)
+    return tuple(shape) or (1,)
