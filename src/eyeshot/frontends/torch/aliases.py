@@ -56,6 +56,7 @@ class Node:
     parent: Node | None = None
     step: Step | None = None
     meta: Tensor | None = None
+    echo: tuple[Value, Value] | None = None  # the root's value, and what this view made of it
 
 
 def written(node: Node, value: Value) -> None:
@@ -85,12 +86,21 @@ def current(node: Node, emit: Emit) -> Value:
 
 
 def _replay(node: Node, emit: Emit) -> Value:
-    if node.parent is None or node.step is None:
-        assert node.value is not None
-        return node.value
-    parent = _replay(node.parent, emit)
-    step = node.step
-    return emit(step.op, (parent, *step.rest), step.kwargs, node.shape, node.dtype)
+    """The node's elements as seen through the root's present ones."""
+    chain = []
+    while node.parent is not None:
+        chain.append(node)
+        node = node.parent
+    assert node.value is not None
+    source = value = node.value
+    for view in reversed(chain):
+        if view.echo is None or view.echo[0] is not source:
+            assert view.step is not None
+            step = view.step
+            made = emit(step.op, (value, *step.rest), step.kwargs, view.shape, view.dtype)
+            view.echo = (source, made)
+        value = view.echo[1]
+    return value
 
 
 def _carry_to_root(node: Node, value: Value, emit: Emit) -> None:

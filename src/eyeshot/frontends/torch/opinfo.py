@@ -43,6 +43,10 @@ SHAPE_ONLY = frozenset(
 _STATIC_ANSWERS = ("size", "stride", "is_same_size", "result_type", "can_cast", "is_floating_point", "is_complex")
 
 
+# The decompositions in C++ alone: those in Python take resizes apart into gathers.
+_COMPOSITE = "CompositeImplicitAutograd"
+
+
 @dataclass(slots=True, frozen=True)
 class OpInfo:
     """``functional``: the op to record, which for in-place and out= ops is their functional form.
@@ -83,7 +87,7 @@ def describe(func: Any) -> OpInfo:
         out_names=out_names,
         views=not written and any(r.alias_info is not None for r in schema.returns),
         moves=torch.Tag.inplace_view in tags,
-        composite=func._can_decompose() and name not in KEPT,
+        composite=name not in KEPT and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE),
         random=torch.Tag.nondeterministic_seeded in tags,
         dynamic=_is_dynamic(func),
         shape_only=name in SHAPE_ONLY,

@@ -28,6 +28,7 @@ from eyeshot.frontends.torch.trace import Call, Origin, Value
 
 _PLAIN = frozenset((int, float, bool, str, complex, type(None)))
 _TOO_LARGE = object()
+_COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
 class Recorder(TorchDispatchMode):
@@ -41,6 +42,7 @@ class Recorder(TorchDispatchMode):
         self._tree = tree
         self._stack = stack
         self._twins: dict[int, tuple[Tensor, Tensor]] = {}
+        self._reshaped: dict[Value, Value] = {}
         self._storages: dict[int, tuple[str, Origin]] | None = None
 
     @classmethod
@@ -58,7 +60,7 @@ class Recorder(TorchDispatchMode):
                 return answer
         if info.composite:
             with self:
-                return func.decompose(*args, **kwargs)
+                return func._op_dk(_COMPOSITE, *args, **kwargs)
         if info.written:
             return self.write(func, info, args, kwargs)
         return self.apply(func, args, kwargs)
@@ -161,7 +163,11 @@ class Recorder(TorchDispatchMode):
     def emit(
         self, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], shape: tuple[int, ...], dtype: str
     ) -> Value:
-        """Record a call with one output."""
+        """Record a call with one output; going back through a reshape finds what was there before."""
+        if op == "aten.view.default":
+            source = self._reshaped.get(args[0], args[0])
+            if source.shape == shape:
+                return source
         value = Value(shape, dtype, "call")
         self._record(op, args, kwargs, (value,))
         return value
@@ -169,6 +175,8 @@ class Recorder(TorchDispatchMode):
     def _record(
         self, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: tuple[Value | None, ...]
     ) -> None:
+        if op == "aten.view.default" and outputs[0] is not None and len(args) == 2:
+            self._reshaped[outputs[0]] = self._reshaped.get(args[0], args[0])
         self.calls.append(Call(op, args, kwargs, outputs, self._stack.path, self._stack.visit))
 
     def recorded(self, item: Any) -> Any:
