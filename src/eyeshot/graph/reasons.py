@@ -6,7 +6,6 @@ REASONS: dict[str, str] = {
     "computed-weights": "a kernel computed from an input counts as read whole, even over padding",
     "data-dependent-index": "positions are computed from data, so every position that could be read counts",
     "data-dependent-shape": "which elements are kept, and how many, depends on data",
-    "large-static-index": "a static index over several axes is too large to hold as a table",
     "large-static-mask": "a static mask over several axes is too large to hold as a table",
     "mask-varies": "the static attention mask differs along batch or heads; the union of its supports counts",
     "packed-sequence": "a packed sequence hides which step belongs to which sample",

@@ -21,6 +21,7 @@ LIKE = (
     "aten.randint_like.default",
     "aten.randint_like.low_dtype",
     "aten.bernoulli.p",
+    "aten.bernoulli.float",
     "aten.random.from",
     "aten.random.to",
     "aten.eye.m",
@@ -30,7 +31,7 @@ def created(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
     return ctx.constant(ctx.output_shape)
 
 
-@lowers("aten.fill.Tensor", "aten.copy.default", "aten.copy.Tensor")
+@lowers("aten.fill.Tensor", "aten.copy.default")
 def copy(ctx: Context, x: Ref, source: Ref, non_blocking: bool = False) -> Ref:
     """Each element reads the same element of the source, and nothing of what it overwrites."""
     return ctx.broadcast(source, ctx.output_shape)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from eyeshot.frontends.torch.context import Context, lowers
-from eyeshot.relations import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,9 +118,3 @@ def _group_norm(ctx: Context, x: Ref, groups: int, weight: Ref | None, bias: Ref
     summary = ctx.reduce(split, range(2, len(split.shape)))
     out = ctx.reshape(ctx.pointwise(split, summary), x.shape)
     return [scaled(ctx, out, weight, bias), *(ctx.reshape(summary, s) for s in ctx.output_shapes[1:])]
-
-
-@lowers("aten.local_response_norm.default")
-def local_response_norm(ctx: Context, x: Ref, size: int, *args: Any) -> Ref:
-    """Each element reads ``size`` neighbouring channels at its place."""
-    return ctx.along(x, {1: (Window(size, padding=size // 2), x.shape[1])})

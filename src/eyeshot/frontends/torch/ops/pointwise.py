@@ -10,52 +10,58 @@ from numpy.typing import NDArray
 
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.graph import Ref
-from eyeshot.graph.masks import cutting, cuts, masked, plain, with_cut
+from eyeshot.graph.masks import cuts, cutting, masked, plain, with_cut
 
 # Overload -> the ops that have it. Casts, copies, dropout without randomness and comparisons are here too: they carry
 # dependence as they are.
 POINTWISE = {
     "default": """
-        abs acos acosh angle asin asinh atan atan2 atanh bitwise_not ceil celu clamp clamp_min clamp_max log_sigmoid_forward complex conj conj_physical cos
-        cosh deg2rad detach digamma elu erf erfc erfinv exp exp2 expm1 fake_quantize_per_tensor_affine fix
-        float_power floor frac gelu hardshrink hardsigmoid hardswish hardtanh i0 imag isfinite isinf isnan isneginf
-        isposinf leaky_relu lerp lgamma lift lift_fresh lift_fresh_copy log log1p log2 log10 log_sigmoid logaddexp
-        logaddexp2 logical_and logical_not logical_or logical_xor logit mish mvlgamma nan_to_num neg negative nextafter
-        polar polygamma positive rad2deg real reciprocal relu relu6 resolve_conj resolve_neg rrelu rsqrt selu sgn
-        sigmoid sign signbit silu sin sinc sinh softplus softshrink special_bessel_j0 special_bessel_j1
-        special_entr special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtri special_xlog1py
-        special_zeta sqrt square tan tanh threshold trunc xlogy alias alias_copy
-        _conj _neg_view _copy_from mse_loss smooth_l1_loss huber_loss
-        binary_cross_entropy binary_cross_entropy_with_logits fmax fmin maximum minimum heaviside
-        hypot copysign gcd lcm igamma igammac ldexp arctan2 addcmul addcdiv hardtanh_backward quantize_per_tensor
-        feature_dropout alpha_dropout feature_alpha_dropout round _prelu_kernel bitwise_and
-        bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift
+        _conj _copy_from _neg_view _prelu_kernel abs acos acosh addcdiv addcmul alias alias_copy
+        alpha_dropout angle arctan2 asin asinh atan atan2 atanh binary_cross_entropy
+        binary_cross_entropy_with_logits bitwise_not ceil celu clamp clamp_max clamp_min complex
+        conj conj_physical copysign cos cosh deg2rad detach digamma elu erf erfc erfinv exp exp2
+        expm1 fake_quantize_per_channel_affine_cachemask fake_quantize_per_tensor_affine
+        fake_quantize_per_tensor_affine_cachemask feature_alpha_dropout feature_dropout fix floor
+        fmax fmin frac gcd gelu hardshrink hardsigmoid hardswish hardtanh hardtanh_backward
+        heaviside huber_loss hypot i0 igamma igammac imag isclose isfinite isinf isnan isneginf
+        isposinf lcm ldexp leaky_relu lgamma lift lift_fresh lift_fresh_copy log log10 log1p log2
+        log_sigmoid log_sigmoid_forward logaddexp logaddexp2 logical_and logical_not logical_or
+        logical_xor logit maximum minimum mish mse_loss mvlgamma nan_to_num neg negative nextafter
+        polar polygamma positive quantize_per_tensor rad2deg real reciprocal relu relu6 resolve_conj
+        resolve_neg round rrelu rsqrt selu sgn sigmoid sign signbit silu sin sinc sinh
+        smooth_l1_loss softplus softshrink special_bessel_j0 special_bessel_j1 special_entr
+        special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtri
+        special_xlog1py special_zeta sqrt square tan tanh threshold trunc type_as
     """,
     "Tensor": """
-        divide true_divide floor_divide remainder fmod rsub clamp clamp_min clamp_max copysign eq ne lt
-        le gt ge xlogy bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift lerp special_xlog1py
-        dequantize fake_quantize_per_tensor_affine_cachemask __and__ __or__ __xor__ __lshift__ __rshift__ isclose ldexp
-        special_zeta
+        __and__ __lshift__ __or__ __rshift__ __xor__ bitwise_and bitwise_left_shift bitwise_or
+        bitwise_right_shift bitwise_xor clamp clamp_max clamp_min copysign divide eq float_power
+        floor_divide fmod ge gt ldexp le lerp lt ne pow remainder rsub true_divide xlogy
     """,
     "Scalar": """
-        add sub divide true_divide floor_divide remainder fmod rsub eq ne lt le gt ge pow lerp bitwise_and
-        bitwise_or bitwise_xor __and__ __or__ __xor__ __lshift__ __rshift__ where copysign bitwise_left_shift
-        bitwise_right_shift float_power leaky_relu
+        __and__ __lshift__ __or__ __rshift__ __xor__ add bitwise_and bitwise_or bitwise_xor copysign
+        divide eq float_power floor_divide fmod ge gt le lerp lt ne pow remainder rsub sub
+        true_divide where
     """,
     "Tensor_mode": "div divide",
     "Scalar_mode": "div divide",
-    "Tensor_Scalar": "pow bitwise_left_shift bitwise_right_shift float_power remainder fmod",
-    "Tensor_Tensor": "pow float_power",
-    "Scalar_Tensor": "remainder bitwise_and bitwise_or bitwise_xor",
+    "Tensor_Scalar": "bitwise_left_shift bitwise_right_shift float_power pow",
+    "Tensor_Tensor": "float_power pow",
+    "Scalar_Tensor": """
+        bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor remainder
+    """,
     "ScalarSelf": "where",
     "ScalarOther": "where",
     "Scalar_Self": "xlogy",
     "Scalar_Other": "xlogy",
     "decimals": "round",
-    "dtype": "to type_as",
     "dtype_layout": "to",
     "device": "to",
     "other": "to",
+    "self": "dequantize",
+    "other_scalar": "special_xlog1py special_zeta",
+    "self_scalar": "special_xlog1py special_zeta",
+    "dtype": "to",
 }
 NAMES = [f"aten.{op}.{overload}" for overload, ops in POINTWISE.items() for op in ops.split()]
 

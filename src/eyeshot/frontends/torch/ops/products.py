@@ -9,7 +9,8 @@ import numpy as np
 
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.graph.masks import cutting, support, with_cut
-from eyeshot.relations import All
+from eyeshot.relations import All, Pointwise, Table
+from eyeshot.relations.tables import take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -121,6 +122,69 @@ def addr(ctx: Context, start: Ref, x: Ref, y: Ref, **kwargs: Any) -> Ref:
     return ctx.pointwise(start, outer(ctx, x, y), shape=ctx.output_shape)  # type: ignore[arg-type]
 
 
+@lowers("aten.einsum.default")
+def einsum(ctx: Context, equation: str, tensors: Sequence[Ref], *, path: Any = None) -> Ref:
+    """Each element reads the operands where their labels agree with its own."""
+    terms, target = _labels(equation.replace(" ", ""), [len(ref.shape) for ref in tensors])
+    extents: dict[str, int] = {}
+    for term, ref in zip(terms, tensors, strict=True):
+        for label, n in zip(term, ref.shape, strict=True):
+            extents[label] = max(n, extents.get(label, 1))
+    kept, operands = [], []
+    for term, given in zip(terms, tensors, strict=True):
+        ref = ctx.broadcast(given, tuple(extents[label] for label in term))
+        while len(set(term)) < len(term):
+            term, ref = _diagonal(ctx, term, ref)  # noqa: PLW2901 - one repeated label less each time
+        kept.append(term)
+        operands.append(ref)
+    out = ctx.contract(f"{','.join(kept)}->{target}", *operands)
+    spared = any(ref.known is not None and not ref.known.all() for ref in tensors)
+    return ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient") if spared else out
+
+
+def _labels(equation: str, ranks: list[int]) -> tuple[list[str], str]:
+    """Labels of every operand and of the result, with those that an ellipsis stands for (digits) written out."""
+    sources, arrow, target = equation.partition("->")
+    terms = sources.split(",")
+    widths = [rank - len(term.replace("...", "")) for term, rank in zip(terms, ranks, strict=True)]
+    widest = max((w for w, term in zip(widths, terms, strict=True) if "..." in term), default=0)
+    digits = "0123456789"[:widest]
+    terms = [term.replace("...", digits[widest - w :]) for term, w in zip(terms, widths, strict=True)]
+    if arrow:
+        return terms, target.replace("...", digits)
+    joined = "".join(terms)
+    return terms, digits + "".join(sorted(c for c in set(joined) - set(digits) if joined.count(c) == 1))
+
+
+def _diagonal(ctx: Context, term: str, x: Ref) -> tuple[str, Ref]:
+    """One label that an operand repeats, read along its diagonal; it comes last."""
+    label = next(c for c in term if term.count(c) > 1)
+    first, second = term.index(label), term.rindex(label)
+    rest = [axis for axis in range(len(term)) if axis not in {first, second}]
+    n = x.shape[first]
+    moved = ctx.permute(x, [*rest, first, second])
+    flat = ctx.reshape(moved, (*moved.shape[:-2], n * n))
+    read = ctx.along(flat, {-1: (take(np.arange(n) * (n + 1), n * n), n)})
+    return "".join(term[axis] for axis in rest) + label, read
+
+
+@lowers("aten.trace.default")
+def trace(ctx: Context, x: Ref) -> Ref:
+    """The scalar reads the diagonal."""
+    rows, columns = x.shape
+    flat = ctx.reshape(x, (rows * columns,))
+    diagonal = Table.of_rows([range(0, min(rows, columns) * (columns + 1), columns + 1)], rows * columns)
+    return ctx.reshape(ctx.along(flat, {0: (diagonal, 1)}), ())
+
+
+@lowers("aten.linalg_cross.default")
+def cross(ctx: Context, x: Ref, y: Ref, *, dim: int = -1) -> Ref:
+    """Each component reads the two others of both vectors."""
+    others = Table.of_rows([[1, 2], [0, 2], [0, 1]], 3)
+    wide = [ctx.broadcast(ref, ctx.output_shape) for ref in (x, y)]
+    return ctx.pointwise(*(ctx.along(ref, {dim: (others, 3)}) for ref in wide))
+
+
 @lowers("aten.bilinear.default")
 def bilinear(ctx: Context, x: Ref, y: Ref, weight: Ref, bias: Ref | None = None) -> Ref:
     """Each element reads the last axes of both inputs."""
@@ -154,32 +218,49 @@ def cdist(ctx: Context, x: Ref, y: Ref, *args: Any) -> Ref:
 @lowers("aten._pdist_forward.default", "aten.pdist.default")
 def pdist(ctx: Context, x: Ref, *args: Any) -> Ref:
     """Distance number k reads the two whole rows of the k-th pair."""
-    from eyeshot.relations import Table
-
     rows = ctx.reduce(x, [-1], keep=False, summarises=False)
     pairs = np.stack(np.triu_indices(x.shape[0], 1), 1)
     return ctx.along(rows, {0: (Table.of_rows(pairs, x.shape[0]), len(pairs))})
 
 
 @lowers(
-    *(f"aten.{op}.default" for op in """
-        linalg_inv_ex linalg_pinv linalg_cholesky_ex cholesky linalg_qr linalg_eigh _linalg_eigh linalg_eig _linalg_svd
-        linalg_svd linalg_lu_factor_ex linalg_lu linalg_matrix_exp _linalg_det linalg_det _linalg_slogdet linalg_slogdet
-        linalg_matrix_power linalg_eigvals linalg_eigvalsh linalg_svdvals inverse cholesky_inverse linalg_ldl_factor_ex
-        linalg_solve_ex _linalg_solve_ex linalg_solve linalg_lstsq linalg_solve_triangular triangular_solve lu_solve
-        linalg_lu_solve cholesky_solve geqrf linalg_householder_product logdet linalg_inv linalg_cholesky
-    """.split()),
+    *(f"aten.{op}.default" for op in "linalg_inv_ex linalg_eig linalg_matrix_exp _linalg_svd _linalg_eigh".split()),
+    *(f"aten.{op}.default" for op in "_linalg_det _linalg_slogdet linalg_pinv linalg_lstsq linalg_eigvals".split()),
     "aten.linalg_pinv.atol_rtol_tensor",
-)  # fmt: skip
+)
 def matrix_function(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
-    """Each element reads every element of its matrix (and of the other side of a system)."""
-    batch = np.broadcast_shapes(*(ref.shape[:-2] for ref in tensors_in([args, kwargs]) if len(ref.shape) > 1))
-    sums = [
-        ctx.reduce(ref, range(max(0, len(ref.shape) - 2), len(ref.shape)), summarises=False, keep=False)
-        for ref in tensors_in([args, kwargs])
-        if ref.shape
-    ]
+    """Each element reads every element of its matrices."""
+    return _of_matrices(ctx, tensors_in([args, kwargs]))
+
+
+@lowers(*(f"aten.{op}.default" for op in """
+    linalg_cholesky_ex cholesky_inverse linalg_qr geqrf linalg_householder_product linalg_lu linalg_lu_factor_ex
+    linalg_ldl_factor_ex linalg_solve_triangular triangular_solve cholesky_solve linalg_lu_solve lu_unpack
+""".split()))  # fmt: skip
+def triangular(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
+    """Each element reads its matrices; triangles that are 0, or not needed yet, are counted still."""
     return [
-        ctx.pointwise(*(ctx.reshape(s, (*s.shape, *(1,) * (len(shape) - len(batch)))) for s in sums), shape=shape)
+        ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
+        for out in _of_matrices(ctx, tensors_in([args, kwargs]))
+    ]
+
+
+def _of_matrices(ctx: Context, matrices: list[Ref]) -> list[Ref]:
+    """Every output read from whole matrices, batch by batch."""
+    sums = [ctx.reduce(ref, [-2, -1], summarises=False, keep=False) for ref in matrices if len(ref.shape) > 1]
+    batch = len(np.broadcast_shapes(*(ref.shape for ref in sums)))
+    return [
+        ctx.pointwise(*(ctx.reshape(s, (*s.shape, *(1,) * (len(shape) - batch))) for s in sums), shape=shape)
         for shape in ctx.output_shapes
     ]
+
+
+@lowers("aten._linalg_solve_ex.default")
+def solve(ctx: Context, matrix: Ref, right: Ref, *, left: bool = True, **kwargs: Any) -> list[Ref]:
+    """Each element reads the whole matrix and its own column (row, where the matrix stands right) of the other side."""
+    whole = ctx.reduce(matrix, [-2, -1], summarises=False)
+    vector = len(right.shape) == len(matrix.shape) - 1
+    column = ctx.reshape(right, (*right.shape, 1)) if vector else right
+    own = ctx.reduce(column, [-2 if left else -1], summarises=False)
+    shape = (*ctx.output_shape, 1) if vector else ctx.output_shape
+    return [ctx.reshape(ctx.pointwise(whole, own, shape=shape), ctx.output_shape), *_of_matrices(ctx, [matrix])[1:]]

@@ -27,8 +27,7 @@ def reduce(ctx: Context, x: Ref, axes: Axes, keep: bool) -> Ref:
 
 
 @lowers(
-    *(f"aten.{op}.default" for op in "sum mean max min prod any all std var median nanmedian nansum".split()),
-    *(f"aten.{op}.default" for op in "count_nonzero aminmax norm nanmean trace_all".split()),
+    *(f"aten.{op}.default" for op in "sum mean max min prod any all std var median nanmedian".split()),
     "aten.norm.Scalar",
     "aten.norm.ScalarOpt_dtype",
 )
@@ -38,15 +37,13 @@ def whole(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> list[Ref]:
 
 
 @lowers(
-    *(f"aten.{op}.dim_IntList" for op in ("sum", "nansum", "count_nonzero")),
+    *(f"aten.{op}.dim_IntList" for op in ("sum", "count_nonzero")),
+    "aten.count_nonzero.default",
+    "aten.nansum.default",
     *(f"aten.{op}.dim" for op in "mean any all max min median nanmedian std var var_mean std_mean".split()),
     *(f"aten.{op}.dims" for op in ("any", "all")),
-    *(f"aten.{op}.default" for op in ("amax", "amin", "argmax", "argmin", "logsumexp", "mode", "cummode")),
+    *(f"aten.{op}.default" for op in ("amax", "amin", "argmax", "argmin", "logsumexp", "mode")),
     "aten.prod.dim_int",
-    "aten.sum.IntList",
-    "aten.mean.IntList",
-    "aten.nanmean.dim",
-    "aten.count_nonzero.dim_IntList_",
 )
 def along_axes(ctx: Context, x: Ref, dim: Axes = None, *args: Any, **kwargs: Any) -> list[Ref]:
     """Each element reads everything along the reduced axes."""
@@ -68,7 +65,7 @@ def norm(ctx: Context, x: Ref, order: Any = 2, dim: Axes = None, *args: Any, **k
     return _sized(ctx, reduce(ctx, x, -1 if dim is None and "kthvalue" in ctx.call.op else dim, keep=True))
 
 
-@lowers("aten.aminmax.dim")
+@lowers("aten.aminmax.default")
 def aminmax(ctx: Context, x: Ref, *, dim: Axes = None, keepdim: bool = False) -> list[Ref]:
     """Both extrema read everything along the axis."""
     return _sized(ctx, reduce(ctx, x, dim, keep=True))
