@@ -65,18 +65,19 @@ def step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
     raise AssertionError(kind)
 
 
-@settings(max_examples=150)
+@settings(max_examples=1500)
 @given(st.lists(STEPS, min_size=1, max_size=5))
 def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
     graph, out = build(steps, 6000)
     law, boxes = Laws(graph, 0, (2,)), Boxes(graph, 0, (2,))
     found = law.axis(out.node, 0)
-    assert found.why is None
+    assert found.why is None or found.size == 0
     middle = out.shape[2] // 2
     for unit in range(middle, middle + min(13, out.shape[2] - middle)):
         for channel in (0, 5):
             box = boxes.at(out.node, (0, channel, unit))
             assert law.at(out.node, (0, channel, unit), 0) == (box and box[0])
+            assert found.size or box is None
             if box:
                 phase = unit % len(found.phases)
                 offset, size = found.phases[phase]
@@ -85,7 +86,7 @@ def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
                 assert box[0][1] - box[0][0] <= size <= found.size
 
 
-@settings(max_examples=100)
+@settings(max_examples=1000)
 @given(st.lists(STEPS, min_size=1, max_size=5))
 def test_the_law_is_free_of_the_size(steps: list[Step]) -> None:
     laws = []

@@ -310,10 +310,9 @@ def _phase_plan(amap: Periodic, period: int) -> _PhasePlan | None:
     for number in range(repeats):
         for low, high in zip(amap.low, amap.high, strict=True):
             start, stop = low + amap.step * number, high + amap.step * number
-            # Only the first and the last period of a long row can hold its ends.
-            near = range(start, min(stop, start + period))
-            far = range(max(start, stop - period), stop)
-            rows.append(sorted({*near, *far}))
+            # Only the first and the last taps of a long row, one a phase, can hold its ends.
+            taps = range(start, stop, amap.gap)
+            rows.append(sorted({*taps[:period], *taps[-period:]}))
     empty = np.array([not row for row in rows])
     read = np.concatenate([np.array(row or [0], np.int64) for row in rows])
     starts = np.cumsum([0, *(max(1, len(row)) for row in rows[:-1])])

@@ -27,7 +27,8 @@ class Periodic:
     """The size-free summary of an axis map: ``start`` and ``stop`` are affine, up to a phase.
 
     Output index ``y = period * q + phase`` reads inside ``[step * q + low[phase], step * q + high[phase])`` of an
-    input axis taken as endless (unclipped). A phase with ``low >= high`` reads nothing.
+    input axis taken as endless (unclipped), every ``gap``-th index from the first. A phase with ``low >= high`` reads
+    nothing.
 
     ``at_size`` says that the numbers hold for the captured extents only (adaptive pooling, aligned corners, flips).
     """
@@ -36,6 +37,7 @@ class Periodic:
     low: tuple[int, ...]
     high: tuple[int, ...]
     at_size: bool = False
+    gap: int = 1
 
     @property
     def period(self) -> int:
@@ -246,4 +248,5 @@ def _window_summary(window: Window) -> Periodic:
             whole = [first, first + window.dilation * (window.kernel - 1)]
         low.append(min(whole, default=0))
         high.append(max(whole, default=-1) + 1)
-    return Periodic(window.stride // common, tuple(low), tuple(high))
+    gap = window.dilation // int(np.gcd(window.dilation, between))
+    return Periodic(window.stride // common, tuple(low), tuple(high), gap=gap)
