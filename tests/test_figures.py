@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.probe import nan_masks, poisoned
 from tests.reference_networks import NETWORKS, laws, module_path, network_name, reference
@@ -66,6 +67,7 @@ def _rows() -> list[Row]:
 
 ROWS = _rows()
 BY_HAND = [row for row in ROWS if NETWORKS[row.name].stages]
+BY_NAN = [row for row in ROWS if not NETWORKS[row.name].stages]
 
 
 @cache
@@ -96,6 +98,21 @@ def test_recursion_by_hand(row):
             assert law.stride == row.stride[axis]
         if row.padding:
             assert law.starts == (-row.padding[axis],)
+
+
+@pytest.mark.parametrize("row", BY_NAN, ids=str)
+def test_size_by_nan(row):
+    """torchvision's networks: the middle unit of a tall input turns NaN from its first row to its last.
+
+    Their paddings put the center of unit y at row stride * y.
+    """
+    network = reference(row.name, row.resolution)[0]
+    start = 512 - (row.size[0] - 1) // 2
+    stop = start + row.size[0]
+    slabs = [(start - 1, "prefix"), (start, "prefix"), (stop - 1, "suffix"), (stop, "suffix")]
+    batch = torch.cat([poisoned((1, 3, 1024, 9), 0, position, side) for position, side in slabs])
+    mask = nan_masks(network, batch)[row.path]
+    assert mask[:, :, mask.shape[2] // 2].any(axis=(1, 2)).tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
