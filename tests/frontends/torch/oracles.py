@@ -9,6 +9,9 @@ import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
+# Inputs are of order 1: what is smaller is a zero coefficient, rounded.
+ROUNDING = 1e-13
+
 Matrices = dict[tuple[int, int], np.ndarray]
 
 
@@ -31,7 +34,8 @@ def gradient(function: Callable[..., Any], inputs: list[torch.Tensor]) -> Matric
             slopes = torch.autograd.grad(element, wanted, retain_graph=True, allow_unused=True)
             for i, slope in zip(asked, slopes, strict=True):
                 if slope is not None:
-                    found[o, i].reshape(output.numel(), -1)[place] = (slope != 0).reshape(-1).numpy()
+                    read = slope.abs() > ROUNDING
+                    found[o, i].reshape(output.numel(), -1)[place] = read.reshape(-1).numpy()
     return found
 
 

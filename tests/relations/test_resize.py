@@ -1,0 +1,138 @@
+"""Resizing: tables against the kernels' own formulas, laws against tables."""
+
+from __future__ import annotations
+
+from math import floor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eyeshot.relations import Identity, Table, tabulate
+from eyeshot.relations.resize import resize
+
+MODES = ["nearest", "nearest-exact", "linear", "cubic", "linear-aa", "cubic-aa", "lanczos-aa"]
+KERNELS = {
+    # Keys 1981 with a = -1/2, and the windowed sinc; the names are those of Pillow's filters.
+    "linear-aa": (1, lambda u: 1 - abs(u)),
+    "cubic-aa": (2, lambda u: 1.5 * abs(u) ** 3 - 2.5 * u * u + 1 if abs(u) < 1 else _outer(abs(u))),
+    "lanczos-aa": (3, lambda u: np.sinc(u) * np.sinc(u / 3)),
+}
+
+
+def _outer(u):
+    return -0.5 * (u**3 - 5 * u**2 + 8 * u - 4)
+
+
+def _weights(size, count, mode, y):
+    """Weights of one output by the textbook, in floating point, over the whole axis."""
+    scale = size / count
+    out = np.zeros(size)
+    if mode in KERNELS:
+        reach, kernel = KERNELS[mode]
+        wide = max(scale, 1)
+        for i in range(size):
+            u = (i + 0.5 - scale * (y + 0.5)) / wide
+            if abs(u) < reach - 1e-9:
+                out[i] = kernel(u)
+        return out
+    place = scale * (y + 0.5) - 0.5
+    left = floor(place + 1e-9)
+    t = place - left
+    taps = {0: 1 - t, 1: t}
+    if mode == "cubic":
+        a = -0.75
+        inner = {k: (a + 2) * abs(t - k) ** 3 - (a + 3) * abs(t - k) ** 2 + 1 for k in (0, 1)}
+        outer = {k: a * (abs(t - k) ** 3 - 5 * abs(t - k) ** 2 + 8 * abs(t - k) - 4) for k in (-1, 2)}
+        taps = inner | outer
+    for k, weight in taps.items():
+        out[min(max(left + k, 0), size - 1)] += weight
+    return out
+
+
+@given(size=st.integers(1, 24), count=st.integers(1, 40), mode=st.sampled_from(MODES[2:]))
+def test_tables_hold_the_nonzero_weights(size, count, mode):
+    table = tabulate(resize(size, count, mode), size, count)
+    for y in range(count):
+        read = np.flatnonzero(abs(_weights(size, count, mode, y)) > 1e-7)
+        if size != count:
+            assert table.row(y).tolist() == read.tolist(), (size, count, mode, y)
+        else:
+            assert table.row(y).tolist() == [y]
+
+
+@given(
+    size=st.integers(2, 60),
+    count=st.integers(2, 90),
+    mode=st.sampled_from(MODES),
+    aligned=st.booleans(),
+    factor=st.none() | st.sampled_from([0.5, 1.5, 1.7, 2.0, 2.3, 3.0, 4.0]),
+)
+def test_laws_hold_inside(size, count, mode, aligned, factor):
+    if factor is not None:
+        count = max(1, int(size * factor))
+    aligned = aligned and "nearest" not in mode
+    amap = resize(size, count, mode, align_corners=aligned, factor=factor)
+    if isinstance(amap, Identity) or amap.law is None:
+        return
+    for y in range(count):
+        q, phase = divmod(y, amap.law.period)
+        low, high = (amap.law.step * q + bounds[phase] for bounds in (amap.law.low, amap.law.high))
+        row = amap.row(y)
+        assert low <= max(row.min(), low) <= high
+        if low >= 0 and high <= size:
+            if "nearest" in mode:
+                assert low <= row[0] < high  # rounding may widen a phase by its neighbour
+                assert high - low <= 2
+            else:
+                assert (low, high) == (row.min(), row.max() + 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "count", "kwargs", "at_size"),
+    [
+        (8, 16, {}, False),
+        (16, 8, {}, False),
+        (8, 12, {}, True),
+        (8, 12, {"factor": 1.5}, False),
+        (8, 15, {"align_corners": True}, True),
+    ],
+)
+def test_laws_of_ragged_ratios_are_at_this_size(size, count, kwargs, at_size):
+    table = resize(size, count, "linear", **kwargs)
+    assert isinstance(table, Table)
+    assert table.law.at_size is at_size
+
+
+def test_linear_by_two():
+    # Output y lies at y / 2 - 1/4: 0 at -1/4, 1 at 1/4, 2 at 3/4 ...
+    table = resize(4, 8, "linear")
+    assert [table.row(y).tolist() for y in range(8)] == [
+        [0],
+        [0, 1],
+        [0, 1],
+        [1, 2],
+        [1, 2],
+        [2, 3],
+        [2, 3],
+        [3],
+    ]
+    assert (table.law.step, table.law.low, table.law.high) == (1, (-1, 0), (1, 2))
+
+
+def test_linear_by_three_reads_one_element_where_aligned():
+    # Output 3q + 1 lies at q exactly, though a third rounds in binary.
+    table = resize(50, 150, "linear")
+    assert all(table.row(3 * q + 1).tolist() == [q] for q in range(50))
+
+
+def test_nearest_rounds_as_pytorch_does():
+    # Output 81 lies at 30 exactly; 1 / 2.7 in single precision falls short of it. The law admits both.
+    table = resize(64, 172, "nearest", factor=2.7)
+    assert table.row(81).tolist() == [29]
+    assert (table.law.low[0], table.law.high[0]) == (-1, 1)
+
+
+def test_a_long_period_has_no_law():
+    assert resize(5000, 4999, "linear").law is None
