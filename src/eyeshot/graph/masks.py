@@ -1,8 +1,9 @@
 """Static masks: which elements of a tensor are constant by construction, and what that spares its readers.
 
-A `Ref` with ``cut`` is -inf (``zeroed``: 0) where ``cut`` is True. ``cut`` always has two axes, the last two of the
-tensor, and is the same along all others. It waits there for the softmax or the product that it was made for. The
-builder's views carry it on while those axes stay together; all its other methods take the tensor through `plain`.
+A `Ref` with ``cut`` is -inf (``zeroed``: 0) where ``cut`` is True. ``cut`` always has two axes, the last two
+of the tensor, and is the same along all others. It waits there for the softmax or the product that it was made
+for. The builder's views carry it on while those axes stay together; its other methods take the tensor through
+`plain`.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ def cuts(value: object) -> bool:
 
 
 def with_cut(ctx: Builder, x: Ref, cut: Mask) -> Ref:
-    """``x`` that is -inf where ``cut`` is; a mask that differs along other axes than the last two cuts less."""
+    """``x`` that is -inf where ``cut`` is; what is not cut along all of the leading axes is not cut."""
     if len(x.shape) < 2:
         return masked(ctx, x, ~cut)
     whole = np.broadcast_to(cut, np.broadcast_shapes(cut.shape, x.shape[-2:]))
     flat = whole.reshape(-1, *whole.shape[-2:])
-    shared: Mask = flat.all(0)
+    shared: Mask = np.logical_and.reduce(flat)
     if not (flat == shared).all():
         x = ctx.add(Pointwise(), (x,), x.shape, "mask-varies")._replace(cut=x.cut, zeroed=x.zeroed)
     if x.cut is not None and not x.zeroed:
@@ -52,7 +53,7 @@ def with_cut(ctx: Builder, x: Ref, cut: Mask) -> Ref:
 
 
 def carried(x: Ref, out: Ref, *, transposed: bool = False) -> Ref:
-    """``out``, a view of ``x`` whose last two axes are those of ``x`` (swapped where ``transposed``), with its cut."""
+    """``out``, a view of ``x`` with the same last two axes (swapped where ``transposed``), with its cut."""
     assert x.cut is not None
     return out._replace(cut=x.cut.T if transposed else x.cut, zeroed=x.zeroed)
 
@@ -88,7 +89,7 @@ def masked(ctx: Builder, x: Ref, keep: Mask) -> Ref:
     moved = ctx.permute(x, order)
     rest = len(order) - len(varying)
     flat = ctx.reshape(moved, (*moved.shape[:rest], -1))
-    mask = keep.transpose(order)[(0,) * rest].reshape(-1)
+    mask = np.ravel(keep.transpose(order)[(0,) * rest])
     picked = ctx.along(flat, {rest: (_kept(mask), len(mask))})
     return ctx.permute(ctx.reshape(picked, moved.shape), [order.index(a) for a in range(keep.ndim)])
 

@@ -33,7 +33,9 @@ def test_every_lowering_says_what_an_element_reads():
 
 
 def test_reason_codes_are_listed_and_used():
-    source = "".join(path.read_text() for path in Path(eyeshot.__file__).parent.rglob("*.py") if path.stem != "reasons")
+    source = "".join(
+        path.read_text() for path in Path(eyeshot.__file__).parent.rglob("*.py") if path.stem != "reasons"
+    )
     unused = [code for code in REASONS if f'"{code}"' not in source]
     assert unused == []
     given = set(re.findall(r'reason="([a-z-]+)"', source))

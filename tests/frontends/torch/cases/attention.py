@@ -36,20 +36,40 @@ def decomposed(q, k, v):
 # A softmax over one key has no slope, so every query sees two; and the fused kernel swallows NaN.
 CASES = [
     Case("sdpa", F.scaled_dot_product_attention, QKV, oracles=("gradient",)),
-    Case("sdpa causal", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)[:, :, 1:], QKV,
-         oracles=("gradient",)),
-    Case("sdpa bool mask", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, MASK), QKV,
-         oracles=("gradient",)),
-    Case("sdpa float mask", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, ADDED), QKV,
-         oracles=("gradient",)),
+    Case(
+        "sdpa causal",
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True)[:, :, 1:],
+        QKV,
+        oracles=("gradient",),
+    ),
+    Case(
+        "sdpa bool mask",
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, MASK),
+        QKV,
+        oracles=("gradient",),
+    ),
+    Case(
+        "sdpa float mask",
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, ADDED),
+        QKV,
+        oracles=("gradient",),
+    ),
     Case("sdpa computed mask", F.scaled_dot_product_attention, (*QKV, (2, 1, 3, 4)), oracles=("gradient",)),
-    Case("sdpa grouped", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
-         ((1, 4, 3, 2), (1, 2, 3, 2), (1, 2, 3, 2)), oracles=("gradient",)),
+    Case(
+        "sdpa grouped",
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
+        ((1, 4, 3, 2), (1, 2, 3, 2), (1, 2, 3, 2)),
+        oracles=("gradient",),
+    ),
     Case("decomposed", decomposed, QKV, oracles=("gradient",)),
     Case("decomposed added", lambda q, k, v: (q @ k.mT + ADDED).softmax(-1) @ v, QKV, oracles=("gradient",)),
     Case("weights", lambda q, k: (q @ k.mT + ADDED).softmax(-1), QKV[:2], oracles=("gradient",)),
-    Case("masked scores", lambda q, k: torch.relu((q @ k.mT).masked_fill(~MASK, float("-inf"))), QKV[:2],
-         oracles=("gradient",)),
+    Case(
+        "masked scores",
+        lambda q, k: torch.relu((q @ k.mT).masked_fill(~MASK, float("-inf"))),
+        QKV[:2],
+        oracles=("gradient",),
+    ),
     Case("multi-head", SelfAttention(need_weights=False), ((2, 3, 4),), oracles=("gradient",)),
     Case("multi-head with weights", SelfAttention(need_weights=True), ((2, 3, 4),), oracles=("gradient",)),
-]  # fmt: skip
+]

@@ -26,8 +26,13 @@ CASES = [
     Case("einsum ellipsis", lambda x, y: torch.einsum("...ij,jk->...k", x, y), ((2, 1, 2, 3), (3, 2))),
     Case("einsum diagonal", lambda x: torch.einsum("bii->bi", x), ((2, 3, 3),)),
     Case("einsum trace", lambda x, y: torch.einsum("iji,j->j", x, y), ((2, 3, 2), (3,))),
-    Case("einsum constant", lambda x: torch.einsum("oc,bchw->bohw", BLOCKS, x), ((1, 3, 1, 2),),
-         reason="zero-coefficient", oracles=("gradient",)),
+    Case(
+        "einsum constant",
+        lambda x: torch.einsum("oc,bchw->bohw", BLOCKS, x),
+        ((1, 3, 1, 2),),
+        reason="zero-coefficient",
+        oracles=("gradient",),
+    ),
     Case("trace", torch.trace, ((3, 2),)),
     Case("cross", lambda x, y: torch.linalg.cross(x, y, dim=1), ((2, 3), (2, 3))),
     Case("tensordot", lambda x, y: torch.tensordot(x, y, dims=([1], [0])), ((2, 3), (3, 2))),
@@ -38,4 +43,4 @@ CASES = [
     Case("pdist", nn.functional.pdist, ((4, 2),)),
     Case("inverse", torch.linalg.inv, ((2, 2, 2),)),
     Case("solve", torch.linalg.solve, ((2, 2, 2), (2, 2, 3)), oracles=("gradient",)),
-]  # fmt: skip
+]

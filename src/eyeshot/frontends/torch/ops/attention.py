@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.graph.masks import cutting, support
@@ -17,9 +18,19 @@ if TYPE_CHECKING:
 
 
 @lowers("aten.scaled_dot_product_attention.default", "aten._scaled_dot_product_attention_math.default")
-def attention(ctx: Context, query: Ref, key: Ref, value: Ref, attn_mask: Ref | None = None, dropout_p: float = 0.0,
-              is_causal: bool = False, dropout_mask: Ref | None = None, *, scale: float | None = None,
-              enable_gqa: bool = False) -> list[Ref]:  # fmt: skip
+def attention(
+    ctx: Context,
+    query: Ref,
+    key: Ref,
+    value: Ref,
+    attn_mask: Ref | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    dropout_mask: Ref | None = None,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> list[Ref]:
     """Each output reads its query, the keys that its mask leaves, and one feature of their values."""
     batch = np.broadcast_shapes(query.shape[:-2], *(() if enable_gqa else (key.shape[:-2], value.shape[:-2])))
     q, k, v = (
@@ -35,32 +46,53 @@ def attention(ctx: Context, query: Ref, key: Ref, value: Ref, attn_mask: Ref | N
         operands.append(ctx.broadcast(attn_mask, wide))
     static = None if table is None else ("i", "j", table)
     out = ctx.contract(f"{','.join(terms)}->{letters}iy", *operands, support=static)
-    return [out if reason is None or ctx.is_constant(out) else ctx.add(Pointwise(), (out,), out.shape, reason)]
+    return [
+        out if reason is None or ctx.is_constant(out) else ctx.add(Pointwise(), (out,), out.shape, reason)
+    ]
 
 
-@lowers("aten._scaled_dot_product_flash_attention.default", "aten._scaled_dot_product_cudnn_attention.default")
+@lowers(
+    "aten._scaled_dot_product_flash_attention.default", "aten._scaled_dot_product_cudnn_attention.default"
+)
 def flash_attention(ctx: Context, query: Ref, key: Ref, value: Ref, *args: Any, **kwargs: Any) -> list[Ref]:
-    """As attention, without a mask; whether it is causal stands behind the dropout (and the bias, with cuDNN)."""
+    """As attention; whether it is causal stands behind the dropout (and the bias, with cuDNN)."""
     cudnn = "cudnn" in ctx.call.op
     bias = args[0] if cudnn and args else kwargs.get("attn_bias")
     causal = args[3] if cudnn and len(args) > 3 else args[1] if not cudnn and len(args) > 1 else False
-    return attention(ctx, query, key, value, bias, 0.0, kwargs.get("is_causal", causal))  # type: ignore[return-value]
+    return attention(ctx, query, key, value, bias, 0.0, kwargs.get("is_causal", causal))
 
 
 @lowers("aten._scaled_dot_product_flash_attention_for_cpu.default")
-def cpu_flash_attention(ctx: Context, query: Ref, key: Ref, value: Ref, dropout_p: float = 0.0,
-                        is_causal: bool = False, *, attn_mask: Ref | None = None,
-                        scale: float | None = None) -> list[Ref]:  # fmt: skip
+def cpu_flash_attention(
+    ctx: Context,
+    query: Ref,
+    key: Ref,
+    value: Ref,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    attn_mask: Ref | None = None,
+    scale: float | None = None,
+) -> list[Ref]:
     """As attention."""
-    return attention(ctx, query, key, value, attn_mask, 0.0, is_causal)  # type: ignore[return-value]
+    return attention(ctx, query, key, value, attn_mask, 0.0, is_causal)
 
 
 @lowers("aten._scaled_dot_product_efficient_attention.default")
-def efficient_attention(ctx: Context, query: Ref, key: Ref, value: Ref, attn_bias: Ref | None,
-                        compute_log_sumexp: bool, dropout_p: float = 0.0, is_causal: bool = False, *,
-                        scale: float | None = None) -> list[Ref]:  # fmt: skip
+def efficient_attention(
+    ctx: Context,
+    query: Ref,
+    key: Ref,
+    value: Ref,
+    attn_bias: Ref | None,
+    compute_log_sumexp: bool,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+) -> list[Ref]:
     """As attention."""
-    return attention(ctx, query, key, value, attn_bias, 0.0, is_causal)  # type: ignore[return-value]
+    return attention(ctx, query, key, value, attn_bias, 0.0, is_causal)
 
 
 def _heads(ctx: Context, x: Ref, batch: tuple[int, ...]) -> Ref:
@@ -72,16 +104,16 @@ def _heads(ctx: Context, x: Ref, batch: tuple[int, ...]) -> Ref:
 
 
 def _support(mask: Ref | None, causal: bool, rows: int, columns: int) -> tuple[Table | None, str | None]:
-    """Which columns each row may read, None for all; and a reason where that is a union over batch or heads."""
+    """Which columns each row may read (None: all), and a reason if that is a union over batch or heads."""
     if causal:
         return _causal(rows, columns), None
     if mask is None or mask.known is None:
         return None, None
-    cut = ~mask.known if mask.known.dtype == bool else cutting(mask.known)
+    cut: NDArray[np.bool_] | None = ~mask.known if mask.known.dtype == bool else cutting(mask.known)
     if cut is None or not cut.any():
         return None, None
     flat = np.broadcast_to(cut, np.broadcast_shapes(cut.shape, (rows, columns))).reshape(-1, rows, columns)
-    shared = flat.all(0)
+    shared = np.logical_and.reduce(flat)
     reason = None if (flat == shared).all() else "mask-varies"
     return (support(shared) if shared.any() else None), reason
 

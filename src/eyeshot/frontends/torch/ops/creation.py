@@ -45,7 +45,12 @@ def multinomial(ctx: Context, x: Ref, num_samples: int, *args: Any, **kwargs: An
     return ctx.along(x, {-1: (All(), num_samples)})
 
 
-@lowers("aten.normal.Tensor_Tensor", "aten.normal.Tensor_float", "aten.normal.float_Tensor", "aten.poisson.default")
+@lowers(
+    "aten.normal.Tensor_Tensor",
+    "aten.normal.Tensor_float",
+    "aten.normal.float_Tensor",
+    "aten.poisson.default",
+)
 def drawn(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
     """A draw reads its own parameters."""
     from eyeshot.frontends.torch.context import tensors_in

@@ -1,8 +1,9 @@
-"""Reading at positions held by other tensors: exact where the positions are known, else sound with a reason."""
+"""Reading at positions held by other tensors: exact where they are known, else sound with a reason."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -34,7 +35,7 @@ def parted(ctx: Context, x: Ref, axes: Sequence[int], extents: Sequence[int]) ->
 
 
 def places(indices: Sequence[Ref | None]) -> tuple[list[int], int, bool]:
-    """The axes that are indexed, where the axes of the index go in the result, and whether they are adjacent."""
+    """The indexed axes, where the axes of the index go in the result, and whether they are adjacent."""
     axes = [axis for axis, ref in enumerate(indices) if ref is not None]
     adjacent = axes == list(range(axes[0], axes[0] + len(axes)))
     return axes, axes[0] if adjacent else 0, adjacent
@@ -42,17 +43,23 @@ def places(indices: Sequence[Ref | None]) -> tuple[list[int], int, bool]:
 
 @lowers("aten.index.Tensor", "aten._unsafe_index.Tensor")
 def index(ctx: Context, x: Ref, indices: Sequence[Ref | None]) -> Ref:
-    """Each element reads the element at its index; any element along the indexed axes where that is computed."""
+    """Each element reads the element at its index; all along the indexed axes where that is computed."""
     given = [ref for ref in indices if ref is not None]
     if any(value is not None and value.dtype in {"bool", "uint8"} for value in ctx.call.args[1]):
         return ctx.dense([x, *given], ctx.output_shape, SHAPELESS)
     axes, place, adjacent = places(indices)
-    known = [_inside(ref.known, x.shape[axis]) for axis, ref in zip(axes, given, strict=True) if ref.known is not None]
+    known = [
+        _inside(ref.known, x.shape[axis])
+        for axis, ref in zip(axes, given, strict=True)
+        if ref.known is not None
+    ]
     if len(known) < len(given):
         return _index_dynamic(ctx, x, given, axes, place)
     common = np.broadcast_shapes(*(ref.shape for ref in given))
     if adjacent and _separate(known, len(common)):
-        read = ctx.along(x, {a: (take(k.ravel(), x.shape[a]), k.size) for a, k in zip(axes, known, strict=True)})
+        read = ctx.along(
+            x, {a: (take(k.ravel(), x.shape[a]), k.size) for a, k in zip(axes, known, strict=True)}
+        )
         return ctx.reshape(read, ctx.output_shape)
     flat = np.ravel_multi_index(tuple(np.broadcast_arrays(*known)), tuple(x.shape[axis] for axis in axes))
     together = merged(ctx, x, axes)
@@ -98,7 +105,7 @@ def embedding_bag(ctx: Context, weight: Ref, indices: Ref, offsets: Ref, *args: 
         read = ctx.along(indices, {0: (All(), bags)}, reason=DYNAMIC)
     else:
         edges = [*(int(o) for o in offsets.known[:bags]), count]
-        rows = [range(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+        rows = [range(a, b) for a, b in pairwise(edges)]
         read = ctx.along(indices, {0: (Table.of_rows(rows, count), bags)})
     table = ctx.along(weight, {0: (All(), bags)}, reason=DYNAMIC)
     return [ctx.pointwise(ctx.reshape(read, (bags, 1)), table, shape=ctx.output_shape)]
@@ -131,7 +138,7 @@ def gather(ctx: Context, x: Ref, dim: int, chosen: Ref, *, sparse_grad: bool = F
     axes = [a for a in range(known.ndim) if a == dim or (known != known.take([0], a)).any()]
     corner = known[tuple(slice(None) if a in axes else slice(1) for a in range(known.ndim))]
     corner = corner.reshape([known.shape[a] for a in axes])
-    at = list(np.indices(corner.shape))
+    at: list[Index] = list(np.indices(corner.shape))
     at[axes.index(dim)] = corner
     flat = np.ravel_multi_index(tuple(at), tuple(x.shape[a] for a in axes))
     together = merged(ctx, x, axes)
@@ -155,7 +162,7 @@ def searchsorted(ctx: Context, boundaries: Ref, x: Ref | float, *args: Any, **kw
     values = tensors_in([x])
     if len(boundaries.shape) > 1 or not values:
         return ctx.pointwise(*values, ctx.reduce(boundaries, [-1], summarises=False), shape=ctx.output_shape)
-    return bucketize(ctx, values[0], boundaries)  # type: ignore[return-value]
+    return bucketize(ctx, values[0], boundaries)
 
 
 @lowers("aten.bucketize.Tensor")
@@ -172,8 +179,14 @@ def histogram(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
 
 
 @lowers(
-    *(f"aten.{op}.default" for op in "nonzero masked_select masked_scatter unique_consecutive _unique2".split()),
-    *(f"aten.{op}.default" for op in "nonzero_static argwhere _unique unique_dim unique_dim_consecutive".split()),
+    *(
+        f"aten.{op}.default"
+        for op in "nonzero masked_select masked_scatter unique_consecutive _unique2".split()
+    ),
+    *(
+        f"aten.{op}.default"
+        for op in "nonzero_static argwhere _unique unique_dim unique_dim_consecutive".split()
+    ),
     "aten.repeat_interleave.Tensor",
 )
 def selected(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:

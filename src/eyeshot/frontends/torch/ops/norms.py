@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def scaled(ctx: Context, x: Ref, *weights: Ref | None, axis: int | None = 1) -> Ref:
-    """``x`` with weight and bias: constants add nothing, computed ones lie along ``axis`` (None: the last axes)."""
+    """``x`` with weight and bias; computed ones lie along ``axis`` (None: the last axes)."""
     read = [w for w in weights if w is not None and not ctx.is_constant(w)]
     if axis is None:
         return ctx.pointwise(x, *read)
@@ -28,8 +28,16 @@ def scaled(ctx: Context, x: Ref, *weights: Ref | None, axis: int | None = 1) -> 
     "aten.miopen_batch_norm.default",
     "aten.native_batch_norm.default",
 )
-def batch_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
-               training: bool, *args: Any) -> list[Ref]:  # fmt: skip
+def batch_norm(
+    ctx: Context,
+    x: Ref,
+    weight: Ref | None,
+    bias: Ref | None,
+    mean: Ref | None,
+    var: Ref | None,
+    training: bool,
+    *args: Any,
+) -> list[Ref]:
     """Each element reads itself; in training every element of its channel, over batch and space, too."""
     if not training:
         return [scaled(ctx, x, weight, bias, mean, var)]
@@ -37,14 +45,17 @@ def batch_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean:
 
 
 @lowers("aten._native_batch_norm_legit.no_stats")
-def batch_norm_without_stats(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, *args: Any) -> list[Ref]:
+def batch_norm_without_stats(
+    ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, *args: Any
+) -> list[Ref]:
     """Each element reads itself and every element of its channel, over batch and space."""
     return _batch_statistics(ctx, x, weight, bias)
 
 
 @lowers("aten._native_batch_norm_legit_no_training.default", "aten._batch_norm_no_update.default")
-def batch_norm_eval(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
-                    *args: Any) -> list[Ref]:  # fmt: skip
+def batch_norm_eval(
+    ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None, *args: Any
+) -> list[Ref]:
     """Each element reads itself."""
     return [scaled(ctx, x, weight, bias, mean, var)]
 
@@ -56,15 +67,31 @@ def batch_norm_update(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None
 
 
 @lowers("aten.batch_norm.default")
-def whole_batch_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
-                     training: bool, *args: Any) -> Ref:  # fmt: skip
+def whole_batch_norm(
+    ctx: Context,
+    x: Ref,
+    weight: Ref | None,
+    bias: Ref | None,
+    mean: Ref | None,
+    var: Ref | None,
+    training: bool,
+    *args: Any,
+) -> Ref:
     """As native_batch_norm, its output alone."""
-    return batch_norm(ctx, x, weight, bias, mean, var, training)[0]  # type: ignore[index]
+    return batch_norm(ctx, x, weight, bias, mean, var, training)[0]
 
 
 @lowers("aten.instance_norm.default")
-def instance_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref | None, var: Ref | None,
-                  use_input_stats: bool, *args: Any) -> Ref:  # fmt: skip
+def instance_norm(
+    ctx: Context,
+    x: Ref,
+    weight: Ref | None,
+    bias: Ref | None,
+    mean: Ref | None,
+    var: Ref | None,
+    use_input_stats: bool,
+    *args: Any,
+) -> Ref:
     """Each element reads itself and its channel's space; only itself where running statistics are used."""
     normal = ctx.normalise(x, range(2, len(x.shape))) if use_input_stats else x
     return scaled(ctx, normal, weight, bias)
@@ -72,7 +99,6 @@ def instance_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, me
 
 def _batch_statistics(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None) -> list[Ref]:
     """Output, mean, inverse deviation and updated running statistics, as far as the op has them."""
-    x = x
     axes = [axis for axis, extent in enumerate(x.shape) if axis != 1 and extent > 1]
     summary = ctx.reduce(x, axes)
     statistics = [
@@ -83,32 +109,49 @@ def _batch_statistics(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None
 
 
 @lowers("aten.native_layer_norm.default")
-def layer_norm(ctx: Context, x: Ref, shape: Sequence[int], weight: Ref | None, bias: Ref | None, *args: Any,
-               ) -> list[Ref]:  # fmt: skip
+def layer_norm(
+    ctx: Context,
+    x: Ref,
+    shape: Sequence[int],
+    weight: Ref | None,
+    bias: Ref | None,
+    *args: Any,
+) -> list[Ref]:
     """Each element reads itself and all of the last axes, over which the statistics run."""
-    x = x
     summary = ctx.reduce(x, range(-len(shape), 0))
     out = scaled(ctx, ctx.pointwise(x, summary), weight, bias, axis=None)
     return [out, *(ctx.reshape(summary, s) for s in ctx.output_shapes[1:])]
 
 
 @lowers("aten.layer_norm.default", "aten.rms_norm.default", "aten._fused_rms_norm.default")
-def last_axes_norm(ctx: Context, x: Ref, shape: Sequence[int], weight: Ref | None = None, *args: Any) -> list[Ref]:
+def last_axes_norm(
+    ctx: Context, x: Ref, shape: Sequence[int], weight: Ref | None = None, *args: Any
+) -> list[Ref]:
     """Each element reads itself and all of the last axes."""
     bias = args[0] if ctx.call.op == "aten.layer_norm.default" and args else None
-    return layer_norm(ctx, x, shape, weight, bias)  # type: ignore[return-value]
+    return layer_norm(ctx, x, shape, weight, bias)
 
 
 @lowers("aten.native_group_norm.default")
-def native_group_norm(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, n: int, c: int, positions: int,
-                      group: int, eps: float) -> list[Ref]:  # fmt: skip
+def native_group_norm(
+    ctx: Context,
+    x: Ref,
+    weight: Ref | None,
+    bias: Ref | None,
+    n: int,
+    c: int,
+    positions: int,
+    group: int,
+    eps: float,
+) -> list[Ref]:
     """Each element reads itself and every channel and position of its group."""
     return _group_norm(ctx, x, group, weight, bias)
 
 
 @lowers("aten.group_norm.default")
-def group_norm(ctx: Context, x: Ref, num_groups: int, weight: Ref | None = None, bias: Ref | None = None,
-               *args: Any) -> Ref:  # fmt: skip
+def group_norm(
+    ctx: Context, x: Ref, num_groups: int, weight: Ref | None = None, bias: Ref | None = None, *args: Any
+) -> Ref:
     """Each element reads itself and every channel and position of its group."""
     return _group_norm(ctx, x, num_groups, weight, bias)[0]
 

@@ -12,8 +12,7 @@ from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.graph import Ref
 from eyeshot.graph.masks import cuts, cutting, masked, plain, with_cut
 
-# Overload -> the ops that have it. Casts, copies, dropout without randomness and comparisons are here too: they carry
-# dependence as they are.
+# Overload -> the ops that have it. Comparisons are here too: what they answer depends on what they compare.
 POINTWISE = {
     "default": """
         _conj _copy_from _neg_view _prelu_kernel abs acos acosh addcdiv addcmul alias alias_copy
@@ -111,7 +110,7 @@ def _opened(x: Ref, shape: tuple[int, ...]) -> Ref:
 
 @lowers("aten.mul.Tensor", "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar")
 def scale(ctx: Context, x: Ref | float, y: Ref | float) -> Ref:
-    """Each element reads both operands, and nothing where a known factor is 0; a positive number keeps cuts."""
+    """Each element reads both operands, nothing where a known factor is 0; a positive number keeps cuts."""
     refs, shape = tensors_in([x, y]), ctx.output_shape
     number = y if isinstance(x, Ref) else x
     if isinstance(number, Ref) and number.known is not None and number.known.size == 1:
@@ -129,7 +128,9 @@ def _zeroed(x: Ref, keep: NDArray[np.bool_]) -> Ref:
     """``x``, which is 0 outside ``keep``: a product to come needn't read there, where that is one matrix."""
     if len(x.shape) < 2 or prod(keep.shape[:-2]) > 1:
         return x
-    return x._replace(cut=~np.broadcast_to(keep, keep.shape[:-2] + x.shape[-2:]).reshape(x.shape[-2:]), zeroed=True)
+    return x._replace(
+        cut=~np.broadcast_to(keep, keep.shape[:-2] + x.shape[-2:]).reshape(x.shape[-2:]), zeroed=True
+    )
 
 
 @lowers("aten.where.self")

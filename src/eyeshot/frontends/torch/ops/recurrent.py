@@ -1,4 +1,4 @@
-"""Recurrent layers, recorded whole: a step reads all steps before it (after it, backwards) and every feature."""
+"""Recurrent layers, recorded whole: a step reads all steps before it (or after it) and every feature."""
 
 from __future__ import annotations
 
@@ -11,22 +11,48 @@ from eyeshot.relations import All, Prefix, Suffix
 
 
 @lowers("aten.lstm.input")
-def lstm(ctx: Context, x: Ref, hx: Sequence[Ref], params: Sequence[Ref], has_biases: bool, num_layers: int,
-         dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> list[Ref]:  # fmt: skip
-    """Each step reads all steps up to it, every feature, and the first states; the last states read every step."""
+def lstm(
+    ctx: Context,
+    x: Ref,
+    hx: Sequence[Ref],
+    params: Sequence[Ref],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> list[Ref]:
+    """Each step reads all steps up to it, every feature, and the first states."""
     out, last = _layers(ctx, x, hx, num_layers, bidirectional, batch_first)
     return [out, last, last]
 
 
 @lowers("aten.gru.input", "aten.rnn_tanh.input", "aten.rnn_relu.input")
-def recurrent(ctx: Context, x: Ref, hx: Ref, params: Sequence[Ref], has_biases: bool, num_layers: int,
-              dropout: float, train: bool, bidirectional: bool, batch_first: bool) -> list[Ref]:  # fmt: skip
-    """Each step reads all steps up to it, every feature, and the first state; the last state reads every step."""
+def recurrent(
+    ctx: Context,
+    x: Ref,
+    hx: Ref,
+    params: Sequence[Ref],
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> list[Ref]:
+    """Each step reads all steps up to it, every feature, and the first state."""
     return list(_layers(ctx, x, [hx], num_layers, bidirectional, batch_first))
 
 
-def _layers(ctx: Context, x: Ref, states: Sequence[Ref], layers: int, bidirectional: bool, batch_first: bool,
-            ) -> tuple[Ref, Ref]:  # fmt: skip
+def _layers(
+    ctx: Context,
+    x: Ref,
+    states: Sequence[Ref],
+    layers: int,
+    bidirectional: bool,
+    batch_first: bool,
+) -> tuple[Ref, Ref]:
     """The output of the last layer and the last states of all."""
     time = 0 if not batch_first or len(x.shape) == 2 else 1
     directions = 2 if bidirectional else 1
@@ -39,7 +65,9 @@ def _layers(ctx: Context, x: Ref, states: Sequence[Ref], layers: int, bidirectio
             number = layer * directions + direction
             scan, end = (Suffix(), 0) if direction else (Prefix(), x.shape[time] - 1)
             read = ctx.along(x, {time: (scan, x.shape[time]), -1: (All(), hidden)})
-            starts = [_start(ctx, s, number, time, read.shape, directions, own=k > 0) for k, s in enumerate(states)]
+            starts = [
+                _start(ctx, s, number, time, read.shape, directions, own=k > 0) for k, s in enumerate(states)
+            ]
             side = ctx.pointwise(read, *starts, shape=read.shape)
             sides.append(side)
             last = ctx.slice(side, time, end, end + 1)
@@ -49,9 +77,10 @@ def _layers(ctx: Context, x: Ref, states: Sequence[Ref], layers: int, bidirectio
     return x, ctx.concat(lasts, 0)
 
 
-def _start(ctx: Context, state: Ref, number: int, time: int, shape: tuple[int, ...], directions: int, *,
-           own: bool) -> Ref:
-    """One layer's first state, as every step reads it: all features, but a cell (``own``) at first only its own."""
+def _start(
+    ctx: Context, state: Ref, number: int, time: int, shape: tuple[int, ...], directions: int, *, own: bool
+) -> Ref:
+    """One layer's first state, as every step reads it: all features; of a cell (``own``) at first one."""
     one = ctx.slice(state, 0, number, number + 1)
     moved = list(range(1, len(one.shape)))
     moved.insert(time, 0)

@@ -21,7 +21,7 @@ def reduce(ctx: Context, x: Ref, axes: Axes, keep: bool) -> Ref:
     """Everything along the axes (all of them where None or empty) read at once."""
     if not x.shape:
         return x
-    if axes is None or axes == [] or axes == ():
+    if axes is None or (not isinstance(axes, int) and not axes):
         axes = range(len(x.shape))
     return ctx.reduce(x, [axes] if isinstance(axes, int) else axes, keep=keep)
 
@@ -56,8 +56,14 @@ def moments(ctx: Context, x: Ref, dim: Axes = None, **kwargs: Any) -> list[Ref]:
     return _sized(ctx, reduce(ctx, x, dim, keep=True))
 
 
-@lowers("aten.linalg_vector_norm.default", "aten.norm.ScalarOpt_dim", "aten.norm.ScalarOpt_dim_dtype",
-        "aten.frobenius_norm.dim", "aten.linalg_norm.default", "aten.kthvalue.default")  # fmt: skip
+@lowers(
+    "aten.linalg_vector_norm.default",
+    "aten.norm.ScalarOpt_dim",
+    "aten.norm.ScalarOpt_dim_dtype",
+    "aten.frobenius_norm.dim",
+    "aten.linalg_norm.default",
+    "aten.kthvalue.default",
+)
 def norm(ctx: Context, x: Ref, order: Any = 2, dim: Axes = None, *args: Any, **kwargs: Any) -> list[Ref]:
     """Each norm (or k-th value) reads everything along its axes."""
     if ctx.call.op == "aten.frobenius_norm.dim":
@@ -76,10 +82,15 @@ def _sized(ctx: Context, reduced: Ref) -> list[Ref]:
     return [ctx.reshape(reduced, shape) for shape in ctx.output_shapes]
 
 
-@lowers("aten._softmax.default", "aten._log_softmax.default", "aten.softmax.int", "aten.log_softmax.int",
-        "aten._safe_softmax.default")  # fmt: skip
+@lowers(
+    "aten._softmax.default",
+    "aten._log_softmax.default",
+    "aten.softmax.int",
+    "aten.log_softmax.int",
+    "aten._safe_softmax.default",
+)
 def softmax(ctx: Context, x: Ref, dim: int, *args: Any) -> Ref:
-    """Each element reads itself and a summary of its axis; elements cut to -inf stay out, and come out as 0."""
+    """Each element reads itself and a summary of its axis; cut elements stay out, and come out as 0."""
     if not x.shape:
         return x
     if x.cut is None or x.zeroed or dim % len(x.shape) != len(x.shape) - 1 or "log" in ctx.call.op:
@@ -107,7 +118,9 @@ def sort(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> list[Ref]:
 
 
 @lowers("aten.sort.stable", "aten.argsort.stable")
-def stable_sort(ctx: Context, x: Ref, *, stable: bool = True, dim: int = -1, descending: bool = False) -> list[Ref]:
+def stable_sort(
+    ctx: Context, x: Ref, *, stable: bool = True, dim: int = -1, descending: bool = False
+) -> list[Ref]:
     """Each rank reads the whole axis."""
     return _ranked(ctx, x, dim)
 

@@ -13,8 +13,13 @@ from eyeshot.graph import Ref
 from eyeshot.relations import All, Pointwise
 
 
-@lowers("aten.grid_sampler.default", "aten.grid_sampler_2d.default", "aten.grid_sampler_3d.default",
-        "aten._grid_sampler_2d_cpu_fallback.default", "aten.cudnn_grid_sampler.default")  # fmt: skip
+@lowers(
+    "aten.grid_sampler.default",
+    "aten.grid_sampler_2d.default",
+    "aten.grid_sampler_3d.default",
+    "aten._grid_sampler_2d_cpu_fallback.default",
+    "aten.cudnn_grid_sampler.default",
+)
 def grid_sampler(ctx: Context, x: Ref, grid: Ref, *args: Any) -> Ref:
     """Each element reads its position in the grid, and any element of its channel."""
     n, *positions, _ = grid.shape

@@ -1,4 +1,4 @@
-"""Writing at positions held by other tensors: exact where the positions are known, else sound with a reason."""
+"""Writing at positions held by other tensors: exact where they are known, else sound with a reason."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ def written(ctx: Context, x: Ref, source: Ref, at: Index, *, adds: bool) -> Ref:
 
 
 @lowers("aten.index_put.default", "aten._unsafe_index_put.default", "aten._index_put_impl.default")
-def index_put(ctx: Context, x: Ref, indices: Sequence[Ref | None], values: Ref, accumulate: bool = False,
-              *args: Any) -> Ref:  # fmt: skip
-    """Each element reads what was written there, or else itself; both and the index where that is computed."""
+def index_put(
+    ctx: Context, x: Ref, indices: Sequence[Ref | None], values: Ref, accumulate: bool = False, *args: Any
+) -> Ref:
+    """Each element reads what was written there, or else itself; both and the index if that is computed."""
     given = [ref for ref in indices if ref is not None]
     if any(value is not None and value.dtype in {"bool", "uint8"} for value in ctx.call.args[1]):
         everything = ctx.dense([values, *given], x.shape, DYNAMIC)
@@ -69,17 +70,27 @@ def _flagged(ctx: Context, out: Ref, source: Ref) -> Ref:
     return ctx.along(out, {}, reason=DYNAMIC)
 
 
-@lowers("aten.scatter.src", "aten.scatter.value", "aten.scatter_add.default", "aten.scatter.reduce",
-        "aten.scatter.value_reduce")  # fmt: skip
-def scatter(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref | float, *args: Any, reduce: str = "") -> Ref:
+@lowers(
+    "aten.scatter.src",
+    "aten.scatter.value",
+    "aten.scatter_add.default",
+    "aten.scatter.reduce",
+    "aten.scatter.value_reduce",
+)
+def scatter(
+    ctx: Context, x: Ref, dim: int, index: Ref, source: Ref | float, *args: Any, reduce: str = ""
+) -> Ref:
     """Each element reads what was written there along ``dim``, or else itself; both where it is added."""
     adds = "scatter_add" in ctx.call.op or bool(reduce)
-    return _scatter(ctx, x, dim, index, source if isinstance(source, Ref) else ctx.constant(index.shape), adds)
+    return _scatter(
+        ctx, x, dim, index, source if isinstance(source, Ref) else ctx.constant(index.shape), adds
+    )
 
 
 @lowers("aten.scatter_reduce.two")
-def scatter_reduce(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, reduce: str, *,
-                   include_self: bool = True) -> Ref:  # fmt: skip
+def scatter_reduce(
+    ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, reduce: str, *, include_self: bool = True
+) -> Ref:
     """Each element reads all that was sent there along ``dim``, and itself unless that is left out."""
     if include_self or index.known is None:
         return _scatter(ctx, x, dim, index, source, adds=True)
@@ -102,9 +113,10 @@ def _scatter(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, adds: bool
         return _flagged(ctx, ctx.pointwise(x, *(ctx.pad(ref, ends) for ref in everywhere)), source)
     known = index.known
     axes = [
-        a for a, n in enumerate(known.shape)
+        a
+        for a, n in enumerate(known.shape)
         if a == dim or n < x.shape[a] or (known != known.take([0], a)).any()
-    ]  # fmt: skip
+    ]
     corner = known[tuple(slice(None) if a in axes else slice(1) for a in range(known.ndim))]
     at = list(np.indices([known.shape[a] for a in axes]))
     at[axes.index(dim)] = corner.reshape(at[0].shape) % x.shape[dim]
@@ -126,7 +138,9 @@ def index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, **kwarg
         everything = ctx.along(source, {dim: (All(), x.shape[dim])}, reason=DYNAMIC)
         chosen = ctx.reduce(ctx.reshape(index, wide), [dim], summarises=False)
         return _flagged(ctx, ctx.pointwise(x, everything, chosen), source)
-    out = written(ctx, merged(ctx, x, [dim]), merged(ctx, source, [dim]), index.known.ravel() % x.shape[dim], adds=adds)
+    out = written(
+        ctx, merged(ctx, x, [dim]), merged(ctx, source, [dim]), index.known.ravel() % x.shape[dim], adds=adds
+    )
     return parted(ctx, out, [dim], [x.shape[dim]])
 
 
@@ -136,7 +150,7 @@ def index_fill(ctx: Context, x: Ref, dim: int, index: Ref, value: Ref | float) -
     shape = list(x.shape)
     shape[dim] = index.shape[0]
     filling = ctx.broadcast(value, tuple(shape)) if isinstance(value, Ref) else ctx.constant(tuple(shape))
-    return index_write(ctx, x, dim, index, filling)  # type: ignore[return-value]
+    return index_write(ctx, x, dim, index, filling)
 
 
 @lowers("aten.put.default")
