@@ -114,11 +114,14 @@ class Laws:
 
 
 def _evaluate(law: LawSet, places: Sequence[int | None], sizes: Sequence[int]) -> tuple[int, int]:
+    for position, size in enumerate(sizes):
+        if places[position] is None and law.steps[position]:
+            law = expand(law, position, size)
     bounds = law.bounds
-    for position in range(len(sizes) - 1, -1, -1):
-        place, axis = places[position], position + 1
+    for position, place in reversed(list(enumerate(places))):
+        axis = position + 1
         if place is None:
-            bounds = expand(law, position, sizes[position]).bounds.min(axis) if law.steps[position] else bounds.min(axis)
+            bounds = bounds.min(axis)
             continue
         period = law.bounds.shape[axis]
         move = law.steps[position] * (place // period)

@@ -25,11 +25,13 @@ def unfold(
 def fold(size: int, windows: int, kernel: int, stride: int = 1, dilation: int = 1, padding: int = 0) -> Table:
     """The reverse of `unfold`: element ``y`` reads its place in every window that holds it."""
     turned = transpose(unfold(size, windows, kernel, stride, dilation, padding), size, windows * kernel)
-    low, high = [], []
+    low, high, gap = [], [], 1
     for phase in range(stride):
         # The window w that holds element `phase` as its k-th, on an endless axis.
         starts = [(phase + padding - k * dilation, k) for k in range(kernel)]
-        read = [start // stride * kernel + k for start, k in starts if start % stride == 0]
+        read = sorted(start // stride * kernel + k for start, k in starts if start % stride == 0)
         low.append(min(read, default=0))
         high.append(max(read, default=-1) + 1)
-    return Table(turned.indptr, turned.indices, windows * kernel, Periodic(kernel, tuple(low), tuple(high)))
+        gap = max([gap, *np.diff(read).tolist()])
+    law = Periodic(kernel, tuple(low), tuple(high), gap=gap)
+    return Table(turned.indptr, turned.indices, windows * kernel, law)
