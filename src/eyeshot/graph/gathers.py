@@ -169,5 +169,5 @@ def _overlay(ctx: Builder, base: Ref, source: Ref, places: NDArray[np.int64], *,
         rows = [row if len(row) else np.array([place]) for place, row in enumerate(rows)]
     joined = ctx.concat([base, source], -1)
     table = Table.of_rows(rows, joined.shape[-1])
-    repeated = not accumulate and written.max(initial=0) > 1
+    repeated = not accumulate and not ctx.is_constant(source) and written.max(initial=0) > 1
     return ctx.along(joined, {-1: (table, size)}, reason="repeated-index" if repeated else None)

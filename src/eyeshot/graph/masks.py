@@ -1,9 +1,9 @@
 """Static masks: which elements of a tensor are constant by construction, and what that spares its readers.
 
 A `Ref` with ``cut`` is -inf (``zeroed``: 0) where ``cut`` is True. ``cut`` always has two axes, the last two
-of the tensor, and is the same along all others. It waits there for the softmax or the product that it was made
-for. The builder's views carry it on while those axes stay together; its other methods take the tensor through
-`plain`.
+of the tensor, and is the same along all others. It waits there for the softmax or the product it was
+made for. The builder's views carry it on while those axes stay together; its other methods take the
+tensor through `plain`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def masked(ctx: Builder, x: Ref, keep: Mask) -> Ref:
     moved = ctx.permute(x, order)
     rest = len(order) - len(varying)
     flat = ctx.reshape(moved, (*moved.shape[:rest], -1))
-    mask = np.ravel(keep.transpose(order)[(0,) * rest])
+    mask: Mask = keep.transpose(order).reshape(-1, flat.shape[-1])[0]
     picked = ctx.along(flat, {rest: (_kept(mask), len(mask))})
     return ctx.permute(ctx.reshape(picked, moved.shape), [order.index(a) for a in range(keep.ndim)])
 

@@ -5,36 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from eyeshot.frontends.torch.context import Context, lowers
-from eyeshot.frontends.torch.ops.indexing import DYNAMIC, Index, merged, parted, places
-from eyeshot.graph import Ref
-from eyeshot.relations import All, Table
-
-
-def written(ctx: Context, x: Ref, source: Ref, at: Index, *, adds: bool) -> Ref:
-    """``x`` with ``source`` written (or added) at the positions ``at`` of its last axis.
-
-    Where several writes meet, torch promises no order: every one counts, with a reason.
-    """
-    size, count = x.shape[-1], source.shape[-1]
-    writers = np.bincount(at, minlength=size)
-    repeated = not adds and writers.max(initial=0) > 1
-    if not adds:
-        kept = Table(np.concatenate([[0], np.cumsum(writers == 0)]), np.flatnonzero(writers == 0), size)
-        if repeated or ctx.is_constant(source):
-            x = ctx.along(x, {-1: (kept, size)})
-    if ctx.is_constant(source):
-        return x
-    if adds or repeated:
-        sent = Table(np.concatenate([[0], np.cumsum(writers)]), np.argsort(at, kind="stable"), count)
-        reason = "repeated-index" if repeated else None
-        return ctx.pointwise(x, ctx.along(source, {-1: (sent, size)}, reason=reason))
-    origin = np.arange(size)
-    origin[at] = size + np.arange(count)
-    joined = ctx.concat([x, source], -1)
-    return ctx.along(joined, {-1: (Table(np.arange(size + 1), origin, size + count), size)})
+from eyeshot.frontends.torch.ops.indexing import DYNAMIC, known_all, places, selects
+from eyeshot.graph import Ref, gathers
+from eyeshot.relations import All
 
 
 @lowers("aten.index_put.default", "aten._unsafe_index_put.default", "aten._index_put_impl.default")
@@ -42,40 +16,35 @@ def index_put(
     ctx: Context, x: Ref, indices: Sequence[Ref | None], values: Ref, accumulate: bool = False, *args: Any
 ) -> Ref:
     """Each element reads what was written there, or else itself; both and the index if that is computed."""
+    known = known_all(indices)
+    if known is not None:
+        return gathers.index_put(ctx, x, known, values, accumulate=accumulate)
     given = [ref for ref in indices if ref is not None]
-    if any(value is not None and value.dtype in {"bool", "uint8"} for value in ctx.call.args[1]):
-        everything = ctx.dense([values, *given], x.shape, DYNAMIC)
-        return ctx.pointwise(x, everything)
-    axes, place, _ = places(indices)
-    common = np.broadcast_shapes(*(ref.shape for ref in given))
-    spread = range(place, place + len(common))
+    if selects(ctx.call.args[1]):
+        return ctx.pointwise(x, ctx.dense([values, *given], x.shape, DYNAMIC))
+    axes, place = places(indices)
+    rank = max(len(ref.shape) for ref in given)
     rest = [n for axis, n in enumerate(x.shape) if axis not in axes]
-    source = ctx.broadcast(values, (*rest[:place], *common, *rest[place:]))
-    if any(ref.known is None for ref in given):
-        index = [ctx.reduce(ref, range(len(ref.shape)), keep=False, summarises=False) for ref in given]
-        total = merged(ctx, ctx.along(source, dict.fromkeys(spread, (All(), 1)), reason=DYNAMIC), spread)
-        back = parted(ctx, total, axes, (1,) * len(axes))
-        return _flagged(ctx, ctx.pointwise(x, back, *index, shape=x.shape), source)
-    known = np.broadcast_arrays(*(ref.known for ref in given if ref.known is not None))
-    extents = tuple(x.shape[axis] for axis in axes)
-    at = np.ravel_multi_index(tuple(k % n for k, n in zip(known, extents, strict=True)), extents).ravel()
-    out = written(ctx, merged(ctx, x, axes), merged(ctx, source, spread), at, adds=accumulate)
-    return parted(ctx, out, axes, extents)
+    wide = ctx.reshape(values, (1,) * (rank + len(rest) - len(values.shape)) + values.shape)
+    read = ctx.along(wide, dict.fromkeys(range(place, place + rank), (All(), 1)), reason=DYNAMIC)
+    kept = [*read.shape[:place], *read.shape[place + rank :]]
+    for axis in axes:
+        kept.insert(axis, 1)
+    where = [ctx.reduce(ref, range(len(ref.shape)), keep=False, summarises=False) for ref in given]
+    return _flagged(ctx, ctx.pointwise(x, ctx.reshape(read, kept), *where, shape=x.shape), values)
 
 
 def _flagged(ctx: Context, out: Ref, source: Ref) -> Ref:
     """A flag where no operand that carries one is left, since constants are written at computed places."""
-    if not ctx.is_constant(source):
-        return out
-    return ctx.along(out, {}, reason=DYNAMIC)
+    return ctx.along(out, {}, reason=DYNAMIC) if ctx.is_constant(source) else out
 
 
 @lowers(
     "aten.scatter.src",
     "aten.scatter.value",
-    "aten.scatter_add.default",
     "aten.scatter.reduce",
     "aten.scatter.value_reduce",
+    "aten.scatter_add.default",
 )
 def scatter(
     ctx: Context, x: Ref, dim: int, index: Ref, source: Ref | float, *args: Any, reduce: str = ""
@@ -101,29 +70,15 @@ def scatter_reduce(
 def _scatter(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, adds: bool) -> Ref:
     if not x.shape:
         return ctx.pointwise(x, source) if adds else source
+    if index.known is not None:
+        return gathers.scatter(ctx, x, dim, index.known, source, accumulate=adds)
     dim %= len(x.shape)
     for axis, extent in enumerate(index.shape):
         source = ctx.slice(source, axis, 0, extent)
-    if index.known is None:
-        everywhere = [
-            ctx.along(ref, {dim: (All(), x.shape[dim])}, reason=DYNAMIC if ref is source else None)
-            for ref in (source, index)
-        ]
-        ends = {a: (0, x.shape[a] - n) for a, n in enumerate(index.shape) if a != dim and n < x.shape[a]}
-        return _flagged(ctx, ctx.pointwise(x, *(ctx.pad(ref, ends) for ref in everywhere)), source)
-    known = index.known
-    axes = [
-        a
-        for a, n in enumerate(known.shape)
-        if a == dim or n < x.shape[a] or (known != known.take([0], a)).any()
-    ]
-    corner = known[tuple(slice(None) if a in axes else slice(1) for a in range(known.ndim))]
-    at = list(np.indices([known.shape[a] for a in axes]))
-    at[axes.index(dim)] = corner.reshape(at[0].shape) % x.shape[dim]
-    extents = [x.shape[a] for a in axes]
-    flat = np.ravel_multi_index(tuple(at), tuple(extents)).ravel()
-    out = written(ctx, merged(ctx, x, axes), merged(ctx, source, axes), flat, adds=adds)
-    return parted(ctx, out, axes, extents)
+    ends = {a: (0, x.shape[a] - n) for a, n in enumerate(index.shape) if a != dim and n < x.shape[a]}
+    sent = ctx.pad(ctx.along(source, {dim: (All(), x.shape[dim])}, reason=DYNAMIC), ends)
+    where = ctx.pad(ctx.along(index, {dim: (All(), x.shape[dim])}), ends)
+    return _flagged(ctx, ctx.pointwise(x, sent, where), source)
 
 
 @lowers("aten.index_add.default", "aten.index_copy.default")
@@ -133,15 +88,11 @@ def index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, **kwarg
     if not x.shape:
         return ctx.pointwise(x, source) if adds else source
     dim %= len(x.shape)
-    wide = (1,) * dim + (index.shape[0] if index.shape else 1,) + (1,) * (len(x.shape) - dim - 1)
-    if index.known is None:
-        everything = ctx.along(source, {dim: (All(), x.shape[dim])}, reason=DYNAMIC)
-        chosen = ctx.reduce(ctx.reshape(index, wide), [dim], summarises=False)
-        return _flagged(ctx, ctx.pointwise(x, everything, chosen), source)
-    out = written(
-        ctx, merged(ctx, x, [dim]), merged(ctx, source, [dim]), index.known.ravel() % x.shape[dim], adds=adds
-    )
-    return parted(ctx, out, [dim], [x.shape[dim]])
+    if index.known is not None:
+        return gathers.index_put(ctx, x, [*[None] * dim, index.known.ravel()], source, accumulate=adds)
+    everything = ctx.along(source, {dim: (All(), x.shape[dim])}, reason=DYNAMIC)
+    chosen = ctx.reduce(index, range(len(index.shape)), keep=False, summarises=False)
+    return _flagged(ctx, ctx.pointwise(x, everything, chosen), source)
 
 
 @lowers("aten.index_fill.int_Scalar", "aten.index_fill.int_Tensor")
@@ -156,11 +107,9 @@ def index_fill(ctx: Context, x: Ref, dim: int, index: Ref, value: Ref | float) -
 @lowers("aten.put.default")
 def put(ctx: Context, x: Ref, index: Ref, source: Ref, accumulate: bool = False) -> Ref:
     """Each element of the flattened tensor reads what was written there, or else itself."""
-    flat = ctx.reshape(x, (-1,))
-    out = _scatter(ctx, flat, 0, _flattened(index), ctx.reshape(source, (-1,)), accumulate)
+    flat, sent = ctx.reshape(x, (-1,)), ctx.reshape(source, (-1,))
+    if index.known is not None:
+        out = gathers.index_put(ctx, flat, [index.known.ravel()], sent, accumulate=accumulate)
+    else:
+        out = _scatter(ctx, flat, 0, ctx.reshape(index, (-1,)), sent, accumulate)
     return ctx.reshape(out, x.shape)
-
-
-def _flattened(index: Ref) -> Ref:
-    size = int(np.prod(index.shape))
-    return index._replace(shape=(size,), known=None if index.known is None else index.known.ravel())
