@@ -12,6 +12,5 @@ REASONS: dict[str, str] = {
     "random-index": "positions are drawn at random, so every position that could be drawn counts",
     "repeated-index": "a known index writes a place more than once, in no stated order; every write counts",
     "unknown-op": "an op without a lowering, taken to read everything of every operand",
-    "unknown-strides": "a view by strides beyond the elements it was taken of, in an unknown memory layout",
     "zero-coefficient": "coefficients of the op's formula vanish at some positions, and are counted still",
 }
