@@ -21,7 +21,8 @@ def needs_real(error: BaseException) -> bool:
 def why(error: BaseException, place: str) -> str:
     """A note for the user on what made a real forward necessary."""
     cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return f"captured by a real forward on the CPU, because of {cause} (in {place or 'the model itself'})"
+    where = f"module {place!r}" if place else "the model's own forward"
+    return f"captured by a real forward on the CPU: in {where}, {cause}"
 
 
 def real_input(tensor: Tensor, generator: torch.Generator) -> Tensor:

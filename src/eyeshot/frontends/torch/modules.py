@@ -60,7 +60,6 @@ class ModuleTree:
         self.parameters: dict[str, int] = {}
         self.tensors: dict[int, tuple[str, Origin, Tensor]] = {}
         self._state: list[tuple[nn.Module, list[tuple[Any, Any]]]] = []
-        self._data: list[tuple[Tensor, Tensor]] = []
         for path, module in model.named_modules():
             self.paths[id(module)] = path
             prefix = f"{path}." if path else ""
@@ -73,11 +72,9 @@ class ModuleTree:
             if tensor is not None and id(tensor) not in self.tensors:
                 self.tensors[id(tensor)] = (prefix + name, "parameter", tensor)
                 owned += 0 if isinstance(tensor, nn.parameter.UninitializedTensorMixin) else tensor.numel()
-                self._data.append((tensor, tensor.data))
         for name, tensor in module._buffers.items():
             if tensor is not None and id(tensor) not in self.tensors:
                 self.tensors[id(tensor)] = (prefix + name, "buffer", tensor)
-                self._data.append((tensor, tensor.data))
         self.parameters[path] = owned
 
     def restore(self) -> None:
@@ -85,9 +82,6 @@ class ModuleTree:
         for _, held in self._state:
             for current, saved in held:
                 _put_back(current, saved)
-        for tensor, data in self._data:
-            if tensor.device != data.device or tensor.data_ptr() != data.data_ptr():
-                tensor.data = data
 
 
 _STANDARD = frozenset(nn.Module().__dict__)

@@ -9,11 +9,10 @@ from eyeshot.frontends.torch.aliases import Node
 
 
 class DataDependent(Exception):
-    """An op's result, or its shape, depends on the elements of an unknown tensor."""
+    """The result of ``op``, or its shape, depends on the elements of an unknown tensor."""
 
-    def __init__(self, op: str, module: str) -> None:
-        self.op, self.module = op, module
-        super().__init__(f"{op} in {module or 'the model'} needs the elements of a tensor")
+    def __init__(self, op: str) -> None:
+        super().__init__(f"{op} needs the elements of a tensor")
 
 
 def dtype_name(dtype: torch.dtype) -> str:

@@ -65,11 +65,6 @@ class Recorder(TorchDispatchMode):
             return self.write(func, info, args, kwargs)
         return self.apply(func, args, kwargs)
 
-    @property
-    def place(self) -> str:
-        """The path of the module whose forward runs."""
-        return self._stack.path
-
     # Tensors -------------------------------------------------------------------------------
 
     def own(self, tensor: Tensor) -> Tensor:
@@ -225,7 +220,7 @@ class Recorder(TorchDispatchMode):
             if out is not _TOO_LARGE:
                 return out
         elif info.dynamic and not self.real:
-            raise DataDependent(info.name, self._stack.path)
+            raise DataDependent(info.name)
         return self._run_unknown(func, info, args, kwargs, seen)
 
     def _run_known(self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]) -> Any:
@@ -268,7 +263,7 @@ class Recorder(TorchDispatchMode):
         if not any(isinstance(part, Tensor) for part in parts):
             if self.real or info.static_answer or not seen:
                 return out
-            raise DataDependent(info.name, self._stack.path)
+            raise DataDependent(info.name)
         origin: Origin = "constant" if info.shape_only or not seen else "call"
         values = tuple(
             Value(tuple(part.shape), dtype_name(part.dtype), origin) if isinstance(part, Tensor) else None

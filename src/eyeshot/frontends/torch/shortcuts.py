@@ -46,17 +46,17 @@ def convolution(
     x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
     transposed: bool, output_padding: Any, groups: int,
 ) -> Tensor | None:  # fmt: skip
-    """(N, C, *spatial) or (C, *spatial); raises InputError on channels that do not fit or a kernel too large."""
+    """(N, C, *spatial); raises InputError on channels that do not fit or a kernel too large."""
     rank = weight.dim() - 2
-    if x.dtype is not weight.dtype or x.dim() not in (rank + 1, rank + 2):
+    if x.dtype is not weight.dtype or x.dim() != rank + 2:
         return None
     shape = x.shape
-    lead, spatial = shape[: -rank - 1], shape[-rank:]
+    spatial = shape[2:]
     kernel = weight.shape[2:]
     expected = weight.shape[0] if transposed else weight.shape[1] * groups
-    if shape[-rank - 1] != expected:
+    if shape[1] != expected:
         raise InputError(
-            f"the convolution expects {expected} channels, got {shape[-rank - 1]} (input of shape {tuple(shape)})"
+            f"the convolution expects {expected} channels, got {shape[1]} (input of shape {tuple(shape)})"
         )
     strides, pads, dilations = spread(stride, rank), spread(padding, rank), spread(dilation, rank)
     if transposed:
@@ -77,7 +77,7 @@ def convolution(
             f"the input is too small for the network: a kernel of {tuple(kernel)} with dilation "
             f"{tuple(dilations)} meets an input of {tuple(spatial)} with padding {tuple(pads)}. Use a larger input."
         )
-    return _empty((*lead, channels, *out), x)
+    return _empty((shape[0], channels, *out), x)
 
 
 @shortcut("aten.linear.default")
@@ -116,20 +116,30 @@ def layer_norm(x: Tensor, normalized: Sequence[int], weight: Tensor | None = Non
     return _empty(x.shape, x)
 
 
-@shortcut(
-    "aten.relu.default", "aten.gelu.default", "aten.silu.default", "aten.sigmoid.default", "aten.tanh.default",
-    "aten.hardswish.default", "aten.hardsigmoid.default", "aten.leaky_relu.default", "aten.hardtanh.default",
-    "aten.elu.default", "aten.mish.default", "aten.softmax.int", "aten._softmax.default", "aten.relu6.default",
-    "aten.softplus.default", "aten.dropout.default", "aten.sqrt.default", "aten.rsqrt.default", "aten.exp.default",
-)  # fmt: skip
-def unary(x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
-    """A floating tensor keeps its shape and dtype."""
-    if not x.is_floating_point() or kwargs or any(isinstance(arg, torch.dtype) for arg in args):
+@shortcut("aten.group_norm.default", "aten.instance_norm.default", "aten.rms_norm.default")
+def other_norms(x: Tensor, *args: Any) -> Tensor | None:
+    """A floating tensor keeps its shape where all operands are of its dtype."""
+    held = [arg for arg in args if isinstance(arg, Tensor)]
+    if x.dim() < 2 or not x.is_floating_point() or any(each.dtype is not x.dtype for each in held):
         return None
     return _empty(x.shape, x)
 
 
-@shortcut("aten.add.Tensor", "aten.sub.Tensor", "aten.mul.Tensor", "aten.div.Tensor", "aten.rsub.Tensor")
+@shortcut(*(f"aten.{name}" for name in (
+    "relu.default gelu.default silu.default sigmoid.default tanh.default hardswish.default hardsigmoid.default "
+    "leaky_relu.default hardtanh.default elu.default mish.default _softmax.default _log_softmax.default "
+    "softplus.default dropout.default sqrt.default rsqrt.default exp.default log.default neg.default abs.default "
+    "sin.default cos.default clamp.default clamp_min.default clamp_max.default pow.Tensor_Scalar roll.default "
+    "rsub.Scalar erf.default square.default"
+).split()))  # fmt: skip
+def unary(x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
+    """A floating tensor keeps its shape and dtype."""
+    if not x.is_floating_point() or kwargs or any(isinstance(arg, torch.dtype | complex) for arg in args):
+        return None
+    return _empty(x.shape, x)
+
+
+@shortcut("aten.add.Tensor", "aten.sub.Tensor", "aten.mul.Tensor", "aten.div.Tensor")
 def binary(x: Any, other: Any, **kwargs: Any) -> Tensor | None:
     """Two tensors of one floating dtype broadcast; a Python number leaves the tensor as it is."""
     if not isinstance(x, Tensor) or not x.is_floating_point():
@@ -143,14 +153,69 @@ def binary(x: Any, other: Any, **kwargs: Any) -> Tensor | None:
 
 
 def _broadcast(first: Sequence[int], second: Sequence[int]) -> Sequence[int] | None:
-    if len(first) != len(second):
-        return None
-    out = []
-    for a, b in zip(first, second, strict=True):
+    if len(first) < len(second):
+        first, second = second, first
+    lead = len(first) - len(second)
+    out = list(first[:lead])
+    for a, b in zip(first[lead:], second, strict=True):
         if a != b and 1 not in (a, b):
             return None
         out.append(b if a == 1 else a)
     return out
+
+
+@shortcut("aten.mean.dim", "aten.sum.dim_IntList", "aten.amax.default")
+def reduced(x: Tensor, axes: Any = None, keep: bool = False, **kwargs: Any) -> Tensor | None:
+    """The named axes go, or stay with extent 1."""
+    if not axes or not x.is_floating_point() or kwargs or x.numel() == 0:
+        return None
+    return _reduced(x, axes, keep)
+
+
+@shortcut("aten.linalg_vector_norm.default")
+def vector_norm(x: Tensor, order: Any = 2, axes: Any = None, keep: bool = False, **kwargs: Any) -> Tensor | None:
+    """As a sum."""
+    return reduced(x, axes, keep, **kwargs)
+
+
+def _reduced(x: Tensor, axes: Sequence[int], keep: bool) -> Tensor | None:
+    rank = x.dim()
+    gone = {axis % rank for axis in axes if -rank <= axis < rank}
+    if len(gone) != len(axes):
+        return None
+    shape = [1 if axis in gone else extent for axis, extent in enumerate(x.shape) if keep or axis not in gone]
+    return _empty(shape, x)
+
+
+@shortcut("aten.cat.default")
+def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor | None:
+    """Tensors of one dtype and rank whose other axes agree."""
+    first = tensors[0]
+    rank = first.dim()
+    if not -rank <= axis < rank:
+        return None
+    axis %= rank
+    shape = list(first.shape)
+    for each in tensors[1:]:
+        if each.dim() != rank or each.dtype is not first.dtype:
+            return None
+        if [n for i, n in enumerate(each.shape) if i != axis] != [n for i, n in enumerate(shape) if i != axis]:
+            return None
+        shape[axis] += each.shape[axis]
+    return _empty(shape, first)
+
+
+@shortcut(*(f"aten.{name}.default" for name in (
+    "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d "
+    "_upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d "
+    "_upsample_bilinear2d_aa _upsample_bicubic2d_aa "
+    "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
+).split()))  # fmt: skip
+def resized(x: Tensor, size: Sequence[int], *args: Any) -> Tensor | None:
+    """The last axes take the given extents."""
+    if not x.is_floating_point() or x.dim() <= len(size) or min(size) < 1 or min(x.shape) < 1:
+        return None
+    return _empty((*x.shape[: -len(size)], *size), x)
 
 
 @shortcut("aten.matmul.default")

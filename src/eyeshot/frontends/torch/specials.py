@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch import aliases, constants
 from eyeshot.frontends.torch.nodes import DataDependent, dtype_name, node_of
 from eyeshot.frontends.torch.shortcuts import spread
@@ -40,6 +41,8 @@ def convolution(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]
     """One op for every rank: aten.convolution."""
     rank = int(func._opname[4])
     options = _arguments(func, args, kwargs)
+    if options["input"].dim() != rank + 2:
+        return NotImplemented
     window = [list(spread(options[name], rank)) for name in ("stride", "padding", "dilation")]
     full = (options["input"], options["weight"], options["bias"], *window, False, [0] * rank, options["groups"])
     return recorder.apply(_ATEN.convolution.default, full, {})
@@ -50,6 +53,8 @@ def transposed(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any])
     """One op for every rank: aten.convolution with transposed=True."""
     rank = int(func._opname[14])
     options = _arguments(func, args, kwargs)
+    if options["input"].dim() != rank + 2:
+        return NotImplemented
     window = [list(spread(options[name], rank)) for name in ("stride", "padding", "dilation")]
     extra = list(spread(options["output_padding"], rank))
     full = (options["input"], options["weight"], options["bias"], *window, True, extra, options["groups"])
@@ -134,6 +139,19 @@ def contiguous(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any])
     return clone(recorder, func, (tensor,), {})
 
 
+@special("as_strided.default")
+def as_strided(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Strides are counted in memory, which is in the order of the elements only where nothing was moved."""
+    tensor = recorder.own(args[0])
+    if recorder.is_known(tensor) or (tensor.is_contiguous() and tensor.storage_offset() == 0):
+        return NotImplemented
+    raise CaptureError(
+        f"as_strided at {recorder.place or 'the model itself'} takes strides in the memory of a view whose "
+        f"elements are not in order (shape {tuple(tensor.shape)}, strides {tensor.stride()}). "
+        "Call .contiguous() on it first."
+    )
+
+
 @special("dropout.default", "feature_dropout.default", "alpha_dropout.default", "feature_alpha_dropout.default")
 def dropout(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Nothing in eval mode."""
@@ -153,7 +171,7 @@ def scalar(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> 
     tensor = recorder.own(args[0])
     if recorder.is_known(tensor) or recorder.real:
         return func(tensor)
-    raise DataDependent("item()", recorder.place)
+    raise DataDependent("item()")
 
 
 @special("copy_.default")
@@ -207,9 +225,13 @@ def index(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> A
     changed = False
     for each in args[1]:
         own = recorder.own(each) if isinstance(each, Tensor) else None
-        if own is None or own.dtype not in (torch.bool, torch.uint8) or not recorder.is_known(own):
+        if own is None or own.dtype not in (torch.bool, torch.uint8):
             indices.append(each)
             continue
+        if not recorder.is_known(own):
+            if func._opname == "index" and not recorder.real:
+                raise DataDependent(f"{func} with a mask")
+            return NotImplemented
         changed = True
         indices.extend(recorder.adopt(part, None, known=True) for part in own.nonzero(as_tuple=True))
     if not changed:
