@@ -146,8 +146,8 @@ def as_strided(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any])
     if recorder.is_known(tensor) or (tensor.is_contiguous() and tensor.storage_offset() == 0):
         return NotImplemented
     raise CaptureError(
-        f"as_strided at {recorder.place or 'the model itself'} takes strides in the memory of a view whose "
-        f"elements are not in order (shape {tuple(tensor.shape)}, strides {tensor.stride()}). "
+        f"as_strided takes strides in the memory of a view whose elements are not in order "
+        f"(shape {tuple(tensor.shape)}, strides {tensor.stride()}, offset {tensor.storage_offset()}). "
         "Call .contiguous() on it first."
     )
 

@@ -33,6 +33,12 @@ def _assign_index(x, y):
     return out
 
 
+def _assign_strided_view(x, y):
+    out = x.clone()
+    out.as_strided((2, 2), (4, 2), 1).copy_(y)
+    return out
+
+
 def _assign_diagonal(x, y):
     out = x.clone()
     torch.diagonal(out, 1, 0, 1).copy_(y)
@@ -109,6 +115,8 @@ VIEWS = [
     Case("as-strided-expand", lambda x: x.as_strided((2, 3, 4), (0, 4, 1)), ((3, 4),)),
     Case("as-strided-windows", lambda x: x.as_strided((2, 3, 3), (8, 2, 1)), ((2, 8),)),
     Case("as-strided-windows-apart", lambda x: x.as_strided((2, 3, 2), (8, 1, 3), 1), ((2, 8),)),
+    Case("as-strided-assign", _assign_strided_view, ((3, 4), (2, 2))),
+    Case("fill-diagonal", lambda x: (x * 1).fill_diagonal_(0.0), ((3, 4),)),
     Case("as-strided-crossing", lambda x: x.as_strided((5,), (2,), 1), ((3, 4),)),
     Case("as-strided-diagonal", lambda x: x.as_strided((3,), (4,)), ((3, 3),)),
 ]

@@ -8,9 +8,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.frontends.torch.ops.convolution import Sizes, per_axis
-from eyeshot.graph import Ref
+from eyeshot.graph import Ref, gathers
 from eyeshot.relations import AxisMap
 from eyeshot.relations.folds import fold, unfold
 from eyeshot.relations.tables import strided, take
@@ -107,13 +108,12 @@ def as_strided(
     Where every output axis walks along a single axis of ``x`` the maps stay on those axes, and keep their
     laws; otherwise one table on the flat axis says it all.
     """
-    offset, count = storage_offset or 0, prod(x.shape)
-    if prod(size) and offset + _reach(size, stride) >= count:
-        return ctx.dense([x], tuple(size), "unknown-strides")
+    offset = storage_offset or 0
+    _check_strides(ctx, x, size, stride, offset)
     walks = _walks(x.shape, size, stride, offset)
     if walks is None:
         places = _places(offset, size, stride)
-        read = ctx.along(ctx.reshape(x, (-1,)), {0: (take(places, count), len(places))})
+        read = ctx.along(ctx.reshape(x, (-1,)), {0: (take(places, prod(x.shape)), len(places))})
         return ctx.reshape(read, tuple(size))
     maps = {}
     for axis, (start, walkers) in enumerate(walks):
@@ -127,9 +127,34 @@ def as_strided(
     return ctx.broadcast(ctx.reshape(standing, present), tuple(size))
 
 
-def _reach(size: Sequence[int], stride: Sequence[int]) -> int:
-    """The farthest step from the start."""
-    return sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+@lowers("aten.as_strided_scatter.default")
+def as_strided_scatter(
+    ctx: Context,
+    x: Ref,
+    src: Ref,
+    size: Sequence[int],
+    stride: Sequence[int],
+    storage_offset: int | None = None,
+) -> Ref:
+    """The elements that `as_strided` would read come from ``src``, the rest from ``x``."""
+    offset = storage_offset or 0
+    _check_strides(ctx, x, size, stride, offset)
+    flat, source = ctx.reshape(x, (-1,)), ctx.reshape(src, (-1,))
+    return ctx.reshape(gathers.index_put(ctx, flat, [_places(offset, size, stride)], source), x.shape)
+
+
+def _check_strides(ctx: Context, x: Ref, size: Sequence[int], stride: Sequence[int], offset: int) -> None:
+    """Refuse strides that lead out of ``x``, and say that its memory order was assumed."""
+    place = ctx.call.module or "the model itself"
+    reach = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if prod(size) and reach >= prod(x.shape):
+        raise CaptureError(
+            f"as_strided at {place} reads beyond the {prod(x.shape)} elements of its operand "
+            f"(sizes {tuple(size)}, strides {tuple(stride)}, offset {offset}). Take it of the whole tensor."
+        )
+    note = f"as_strided at {place}: its operand's elements are taken to lie in memory in their order"
+    if note not in ctx.graph.notes:
+        ctx.graph.notes.append(note)
 
 
 def _places(start: int, size: Sequence[int], stride: Sequence[int]) -> NDArray[np.int64]:
