@@ -80,10 +80,8 @@ def masked(ctx: Builder, x: Ref, keep: Mask) -> Ref:
     if not keep.any():
         return ctx.constant(x.shape)
     varying = [a for a in range(keep.ndim) if (keep != keep.take([0], a)).any()]
-    sides: list[Mask] = [
-        np.logical_or.reduce(keep, axis=tuple(b for b in range(keep.ndim) if b != a))
-        for a in range(keep.ndim)
-    ]
+    others = [tuple(b for b in range(keep.ndim) if b != a) for a in range(keep.ndim)]
+    sides: list[Mask] = [np.logical_or.reduce(keep, axis=axes) for axes in others]
     if keep.sum() == prod(int(side.sum()) for side in sides):
         return ctx.along(x, {a: (_kept(sides[a]), x.shape[a]) for a in varying})
     if prod(x.shape[a] for a in varying) > LARGEST_TABLE:
