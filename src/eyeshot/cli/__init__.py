@@ -2,14 +2,53 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
+from typer.core import TyperGroup
 
-app = typer.Typer(help="What any unit of a neural network can see of its input.", no_args_is_help=True)
+from eyeshot.cli.analyze import analyze
+
+ABOUT = (
+    "What any unit of a neural network can see of its input. "
+    "`eyeshot MODEL` is short for `eyeshot analyze MODEL`."
+)
 
 
-@app.callback()
-def root() -> None:
-    """What any unit of a neural network can see of its input."""
+class _AnalyzeByDefault(TyperGroup):
+    """A first word that is no command is a model to analyze."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["analyze", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_AnalyzeByDefault,
+    help=ABOUT,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(analyze)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from eyeshot import __version__
+
+        typer.echo(f"eyeshot {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=ABOUT)
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Fields made into things to look at: tables for a terminal, pictures."""
