@@ -12,6 +12,11 @@ from eyeshot.frontends.registry import Reading
 if TYPE_CHECKING:
     from eyeshot.frontends.registry import Request
 
+TRAINING = (
+    "the model is in train mode, and was read in it: batch norm takes its statistics from the whole batch, so fields "
+    "behind it are global and reach every sample. For the fields at inference call model.eval() first"
+)
+
 
 def accepts(model: object) -> bool:
     """A torch module (torch is then loaded already), or a reference with a colon."""
@@ -36,14 +41,15 @@ def read(request: Request) -> Reading:
         )
     from eyeshot.frontends.torch.capture import capture  # noqa: PLC0415 - imports torch
     from eyeshot.frontends.torch.lower import lower  # noqa: PLC0415 - only with a trace at hand
-    from eyeshot.frontends.torch.zoo import Loaded, load  # noqa: PLC0415 - imports torch
+    from eyeshot.frontends.torch.zoo import as_given, load  # noqa: PLC0415 - imports torch
 
-    loaded = load(request.model, request.weights) if isinstance(request.model, str) else Loaded(
-        request.model, type(request.model).__name__
-    )  # fmt: skip
+    given = request.model
+    loaded = load(given, request.weights) if isinstance(given, str) else as_given(given)
     args, kwargs = _arguments(request, loaded)
     trace = capture(loaded.model, args, kwargs)
     graph = lower(trace, request.on_unknown)
+    if trace.training:
+        graph.notes.append(TRAINING)
     layouts = {name: loaded.layout for name in graph.inputs} if loaded.layout else {}
     return Reading(graph, loaded.name, layouts, {"training": trace.training, "real": trace.real})
 

@@ -85,6 +85,11 @@ def load(reference: str, weights: str | None = None) -> Loaded:
     return loaded
 
 
+def as_given(model: nn.Module) -> Loaded:
+    """The user's own model, in the mode it is in, with the input size that it states."""
+    return Loaded(model, type(model).__name__, default_input_size(model))
+
+
 def default_input_size(model: nn.Module) -> tuple[int, ...] | None:
     """The input size that a model itself states, batch axis included (by timm's or Lightning's customs)."""
     example = getattr(model, "example_input_array", None)
