@@ -61,7 +61,9 @@ def analyze(
         raise InputError(f"{reading.name} has no input {input!r}; its inputs are {', '.join(graph.inputs)}")
     about = input or next(iter(graph.inputs))
     axes = {
-        name: spatial_axes(graph.nodes[node].shape, name, layout if name == about else reading.layouts.get(name))
+        name: spatial_axes(
+            graph.nodes[node].shape, name, (layout if name == about else None) or reading.layouts.get(name)
+        )
         if name == about or graph.nodes[node].shape
         else spatial_axes((1,), name)
         for name, node in graph.inputs.items()
