@@ -23,7 +23,7 @@ class Row:
     """One line: a field under a label, with the branches of the tree drawn before it.
 
     ``last`` tells for each level above, outermost first, whether the branch ends there; the top level has
-    none. ``part`` numbers the outputs of one call, ``again`` marks later calls of a module: no cost shows twice.
+    none. ``part`` numbers the outputs of one call, ``again`` marks later calls: no cost is to show twice.
     """
 
     field: Field
