@@ -1,4 +1,4 @@
-"""Every shortcut answers with the shape and dtype of the true meta kernel, or leaves the answer to it."""
+"""Every shortcut answers with the shape, dtype and strides of the true meta kernel, or leaves the answer to it."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ SAMPLES = [
     ("group_norm.default", (X, 2, m(4), m(4), 1e-5, True)),
     ("instance_norm.default", (X, None, None, None, None, True, 0.1, 1e-5, True)),
     ("rms_norm.default", (X, [9], m(9), 1e-5)),
-    *((op, (x,)) for op in UNARY for x in (X, m(3, dtype=half), m(3, 0), m(2, 3, dtype=i64))
+    *((op, (x,)) for op in UNARY for x in (X, X.permute(0, 2, 3, 1), m(3, dtype=half), m(3, 0), m(2, 3, dtype=i64))
       if op not in {"relu.default", "gelu.default", "silu.default", "hardswish.default", "hardsigmoid.default",
                     "leaky_relu.default", "elu.default", "mish.default", "softplus.default",
                     "hardtanh.default"} or x.is_floating_point()),
@@ -57,7 +57,7 @@ SAMPLES = [
     ("rsub.Scalar", (X, 1)), ("roll.default", (X, [2, 3], [2, 3])),
     ("_softmax.default", (X, 1, False)), ("_log_softmax.default", (X, -1, False)), ("dropout.default", (X, 0.5, True)),
     *((op, pair) for op in BINARY for pair in (
-        (X, X), (X, m(4, 1, 1)), (m(9), X), (X, m(2, 1, 7, 1)), (m(1, 4, 1, 1), X), (X, 2.5), (X, m(4, 1, 1, dtype=half)),
+        (X, X), (X.mT, m(2, 4, 9, 7)), (m(2, 4, 9, 7), X.mT), (X.mT, m(9, 7)), (X, m(4, 1, 1)), (m(9), X), (X, m(2, 1, 7, 1)), (m(1, 4, 1, 1), X), (X, 2.5), (X, m(4, 1, 1, dtype=half)),
         (m(3, dtype=i64), 2), (m(3, dtype=i64), 2.5), (m(3, dtype=half), m()), (m(), m()),
     )),
     ("mean.dim", (X, [2, 3])), ("mean.dim", (X, [-1], True)), ("sum.dim_IntList", (X, [1])),
@@ -86,7 +86,7 @@ SAMPLES = [
 
 def described(out):
     parts = out if isinstance(out, tuple) else (out,)
-    return [(tuple(part.shape), part.dtype) for part in parts]
+    return [(tuple(part.shape), part.dtype, part.stride()) for part in parts]
 
 
 @pytest.mark.parametrize("sample", range(len(SAMPLES)), ids=lambda i: f"{i}-{SAMPLES[i][0]}")

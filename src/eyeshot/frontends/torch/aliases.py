@@ -55,6 +55,7 @@ class Node:
     stamp: int = 0
     parent: Node | None = None
     step: Step | None = None
+    ordered: bool = True  # a root whose memory is in the order of its elements
     meta: Tensor | None = None
     echo: tuple[Value, Value] | None = None  # the root's value, and what this view made of it
 

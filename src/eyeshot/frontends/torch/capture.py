@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -13,6 +11,7 @@ from torch import Tensor, nn
 
 from eyeshot.errors import CaptureError, EyeshotError, InputError
 from eyeshot.frontends.torch import fallback
+from eyeshot.frontends.torch.surroundings import no_autograd, plain_torch
 from eyeshot.frontends.torch.modules import ModuleStack, ModuleTree, leaves, untouched, unwrap
 from eyeshot.frontends.torch.nodes import dtype_name
 from eyeshot.frontends.torch.recorder import Recorder
@@ -69,7 +68,7 @@ def _take(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], real:
     recorder = Recorder(tree, stack, real)
     stack.value_of = recorder.value_of
     stack.position = lambda: len(recorder.calls)
-    with untouched(tree), _no_autograd():
+    with untouched(tree), no_autograd():
         generator = torch.Generator().manual_seed(0)
 
         def twin(tensor: Tensor, name: str) -> Tensor:
@@ -83,52 +82,12 @@ def _take(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], real:
         args = tuple(_replaced(arg, name, inputs) for name, arg in zip(names, args, strict=True))
         kwargs = {key: _replaced(arg, key, inputs) for key, arg in kwargs.items()}
         try:
-            with _plain_torch(), stack.watching(), recorder:
+            with plain_torch(), stack.watching(), recorder:
                 output = model(*args, **kwargs)
         except Exception as error:
             raise _Failed(error, stack.path) from error
         outputs = {name: recorder.value_of(tensor) for name, tensor in leaves(output)}
     return Trace(values, outputs, recorder.calls, stack.finished, real, model.training)
-
-
-@contextmanager
-def _no_autograd() -> Iterator[None]:
-    """Inference mode, also for views of the model's own tensors, which it would treat as tracked."""
-    tracked = torch._C.DispatchKeySet(torch._C.DispatchKey.ADInplaceOrView)
-    with torch.inference_mode(), torch._C._ExcludeDispatchKeyGuard(tracked):
-        yield
-
-
-@contextmanager
-def _plain_torch() -> Iterator[None]:
-    """No fused transformer kernels, and literal tensors that keep their numbers on meta."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    literal, convert = torch.tensor, torch.as_tensor
-    torch.tensor, torch.as_tensor = _on_cpu(literal), _on_cpu(convert)
-    new = torch.Tensor.new_tensor
-    torch.Tensor.new_tensor = lambda self, data, **options: torch.tensor(  # type: ignore[assignment, method-assign]
-        data, dtype=options.get("dtype") or self.dtype
-    )
-    try:
-        yield
-    finally:
-        torch.tensor, torch.as_tensor = literal, convert
-        if new is torch._C.TensorBase.new_tensor:
-            del torch.Tensor.new_tensor
-        else:
-            torch.Tensor.new_tensor = new  # type: ignore[method-assign]
-        torch.backends.mha.set_fastpath_enabled(fast)
-
-
-def _on_cpu(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    def literal(data: Any, *args: Any, **options: Any) -> Tensor:
-        if isinstance(data, Tensor):
-            return function(data, *args, **options)
-        options.pop("device", None)
-        return function(data, *args, **options)
-
-    return literal
 
 
 def _named_inputs(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Tensor]:

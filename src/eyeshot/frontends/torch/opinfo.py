@@ -104,14 +104,15 @@ def _is_dynamic(func: Any) -> bool:
 
 
 def _functional_name(func: Any, out_names: frozenset[str]) -> str:
-    namespace, opname, overload = func.namespace, func._opname, func._overloadname
-    if not out_names:
-        base = opname[:-1] if opname.endswith("_") else opname
-        base = {"normal": "normal_functional"}.get(base, base)
-        return f"{namespace}.{base}.{overload}"
-    wanted = [a.name for a in func._schema.arguments if a.name not in out_names]
-    packet = getattr(getattr(torch.ops, namespace), opname)
-    for other in packet.overloads():
-        if [a.name for a in getattr(packet, other)._schema.arguments] == wanted:
-            return f"{namespace}.{opname}.{other}"
-    return f"{namespace}.{opname}.{overload}"
+    """The op without side effects: of the same overload, or else of the same arguments."""
+    opname, overload = func._opname, func._overloadname
+    base = opname if out_names else {"normal_": "normal_functional"}.get(opname, opname.removesuffix("_"))
+    packet = getattr(getattr(torch.ops, func.namespace), base, None)
+    overloads = packet.overloads() if packet is not None else []
+    if out_names or overload not in overloads:
+        wanted = [a.name for a in func._schema.arguments if a.name not in out_names]
+        for other in overloads:
+            if [a.name for a in getattr(packet, other)._schema.arguments] == wanted:
+                overload = other
+                break
+    return f"{func.namespace}.{base}.{overload}"

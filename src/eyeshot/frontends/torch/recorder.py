@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch import aliases, constants
 from eyeshot.frontends.torch.aliases import Group, Node, Step
 from eyeshot.frontends.torch.modules import ModuleStack, ModuleTree
@@ -113,7 +114,7 @@ class Recorder(TorchDispatchMode):
         group = Group(self, known, tensor if known else None)
         shape = value.shape if value is not None else tuple(tensor.shape)
         dtype = value.dtype if value is not None else dtype_name(tensor.dtype)
-        tensor.__dict__["_eyeshot"] = Node(group, value, shape, dtype)
+        tensor.__dict__["_eyeshot"] = Node(group, value, shape, dtype, ordered=tensor.is_contiguous())
         return tensor
 
     def fresh(self, value: Value, real: Tensor | None = None) -> Tensor:
@@ -140,6 +141,23 @@ class Recorder(TorchDispatchMode):
             node.value = Value(node.shape, node.dtype, "constant", known=constants.as_array(tensor))
             node.stamp = node.group.version
         return node.value
+
+    def owner_of(self, tensor: Tensor) -> Tensor:
+        """The root of the views that ``tensor`` belongs to, as a tensor over the same memory."""
+        node = root = node_of(tensor)
+        while root.parent is not None:
+            root = root.parent
+        if not root.ordered:
+            raise CaptureError(
+                f"as_strided takes strides in memory that is not in the order of the elements (shape {root.shape}). "
+                "Call .contiguous() on the tensor first."
+            )
+        if root is node:
+            return tensor
+        strides = torch.empty(root.shape, device="meta").stride()
+        owner = torch.as_strided(tensor, root.shape, strides, 0)
+        owner.__dict__["_eyeshot"] = root
+        return owner
 
     def is_known(self, tensor: Tensor) -> bool:
         """Whether the tensor's elements are known; ``tensor`` must be the recorder's own."""

@@ -2,7 +2,7 @@
 
 Each shortcut takes the op's arguments (meta tensors) and returns an empty output of the right
 shape and dtype, or None where the plain case does not hold and the meta kernel must be asked.
-Memory formats are not kept: outputs are contiguous.
+Outputs are contiguous, but those of elementwise ops keep the strides of their (first) operand, as kernels do.
 """
 
 from __future__ import annotations
@@ -125,18 +125,32 @@ def other_norms(x: Tensor, *args: Any) -> Tensor | None:
     return _empty(x.shape, x)
 
 
-@shortcut(*(f"aten.{name}" for name in (
+_ELEMENTWISE = (
     "relu.default gelu.default silu.default sigmoid.default tanh.default hardswish.default hardsigmoid.default "
-    "leaky_relu.default hardtanh.default elu.default mish.default _softmax.default _log_softmax.default "
-    "softplus.default dropout.default sqrt.default rsqrt.default exp.default log.default neg.default abs.default "
-    "sin.default cos.default clamp.default clamp_min.default clamp_max.default pow.Tensor_Scalar roll.default "
-    "rsub.Scalar erf.default square.default"
-).split()))  # fmt: skip
-def unary(x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
+    "leaky_relu.default hardtanh.default elu.default mish.default softplus.default sqrt.default rsqrt.default "
+    "exp.default log.default neg.default abs.default sin.default cos.default clamp.default clamp_min.default "
+    "clamp_max.default pow.Tensor_Scalar rsub.Scalar erf.default square.default"
+).split()
+
+
+@shortcut(*(f"aten.{name}" for name in _ELEMENTWISE))
+def elementwise(x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
     """A floating tensor keeps its shape and dtype."""
-    if not x.is_floating_point() or kwargs or any(isinstance(arg, torch.dtype | complex) for arg in args):
+    if not x.is_floating_point() or kwargs or any(isinstance(arg, torch.dtype | complex | Tensor) for arg in args):
         return None
-    return _empty(x.shape, x)
+    return torch.empty_like(x)
+
+
+@shortcut("aten._softmax.default", "aten._log_softmax.default", "aten.roll.default")
+def along_an_axis(x: Tensor, *args: Any) -> Tensor | None:
+    """A floating tensor keeps its shape and dtype."""
+    return _empty(x.shape, x) if x.is_floating_point() else None
+
+
+@shortcut("aten.dropout.default")
+def dropout(x: Tensor, probability: float, training: bool) -> Tensor:
+    """Keeps shape and dtype."""
+    return torch.empty_like(x)
 
 
 @shortcut("aten.add.Tensor", "aten.sub.Tensor", "aten.mul.Tensor", "aten.div.Tensor")
@@ -145,11 +159,15 @@ def binary(x: Any, other: Any, **kwargs: Any) -> Tensor | None:
     if not isinstance(x, Tensor) or not x.is_floating_point():
         return None
     if not isinstance(other, Tensor):
-        return _empty(x.shape, x) if isinstance(other, int | float) else None
+        return torch.empty_like(x) if isinstance(other, int | float) else None
     if other.dtype is not x.dtype:
         return None
-    shape = x.shape if x.shape == other.shape else _broadcast(x.shape, other.shape)
-    return None if shape is None else _empty(shape, x)
+    if x.shape == other.shape:
+        return torch.empty_like(x)
+    shape = _broadcast(x.shape, other.shape)
+    if shape is None or not (x.is_contiguous() and other.is_contiguous()):
+        return None
+    return _empty(shape, x)
 
 
 def _broadcast(first: Sequence[int], second: Sequence[int]) -> Sequence[int] | None:
@@ -238,22 +256,24 @@ def attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> 
     return _empty((*query.shape[:-1], value.shape[-1]), query)
 
 
-def _recurrent(x: Tensor, hidden: Tensor, bidirectional: bool) -> Tensor:
+def _recurrent(x: Tensor, hidden: Tensor, bidirectional: bool, batch_first: bool = False) -> Tensor:
     features = hidden.shape[-1] * (2 if bidirectional else 1)
+    if batch_first:  # computed in time order, then turned
+        return _empty((x.shape[1], x.shape[0], features), x).transpose(0, 1)
     return _empty((*x.shape[:-1], features), x)
 
 
 @shortcut("aten.lstm.input")
 def lstm(x: Tensor, hx: Sequence[Tensor], params: Sequence[Tensor], *rest: Any) -> tuple[Tensor, ...]:
     """The output sequence, then hidden and cell state as given; projections change the hidden size."""
-    output = _recurrent(x, hx[0], rest[4])
+    output = _recurrent(x, hx[0], rest[4], rest[5])
     return output, _empty(hx[0].shape, x), _empty(hx[1].shape, x)
 
 
 @shortcut("aten.gru.input", "aten.rnn_tanh.input", "aten.rnn_relu.input")
 def gru(x: Tensor, hx: Tensor, params: Sequence[Tensor], *rest: Any) -> tuple[Tensor, ...]:
     """The output sequence, then the hidden state."""
-    return _recurrent(x, hx, rest[4]), _empty(hx.shape, x)
+    return _recurrent(x, hx, rest[4], rest[5]), _empty(hx.shape, x)
 
 
 @shortcut("aten.lstm.data")

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch import aliases, constants
 from eyeshot.frontends.torch.nodes import DataDependent, dtype_name, node_of
 from eyeshot.frontends.torch.shortcuts import spread
@@ -129,6 +128,16 @@ def reshape(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) ->
     return recorder.apply(_ATEN.view.default, (tensor, shape), {})
 
 
+@special("as_strided.default")
+def as_strided(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Strides speak of memory, so the operand is the tensor that owns it, not a view of that."""
+    tensor = recorder.own(args[0])
+    options = _arguments(func, args, kwargs)
+    offset = options["storage_offset"]
+    offset = tensor.storage_offset() if offset is None else offset
+    return recorder.apply(func, (recorder.owner_of(tensor), options["size"], options["stride"], offset), {})
+
+
 @special("contiguous.default")
 def contiguous(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """A copy where the elements are not already in order."""
@@ -137,19 +146,6 @@ def contiguous(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any])
     if wanted is not torch.contiguous_format or tensor.is_contiguous():
         return tensor
     return clone(recorder, func, (tensor,), {})
-
-
-@special("as_strided.default")
-def as_strided(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Strides are counted in memory, which is in the order of the elements only where nothing was moved."""
-    tensor = recorder.own(args[0])
-    if recorder.is_known(tensor) or (tensor.is_contiguous() and tensor.storage_offset() == 0):
-        return NotImplemented
-    raise CaptureError(
-        f"as_strided takes strides in the memory of a view whose elements are not in order "
-        f"(shape {tuple(tensor.shape)}, strides {tensor.stride()}, offset {tensor.storage_offset()}). "
-        "Call .contiguous() on it first."
-    )
 
 
 @special("dropout.default", "feature_dropout.default", "alpha_dropout.default", "feature_alpha_dropout.default")
