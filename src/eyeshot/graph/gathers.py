@@ -65,6 +65,8 @@ def index_put(ctx: Builder, x: Ref, indices: Index, values: Ref, *, accumulate: 
 
 def gather(ctx: Builder, x: Ref, axis: int, picked: Known) -> Ref:
     """``out[i, j] = x[picked[i, j], j]`` for ``axis`` 0, and so on; extents of ``picked`` may be smaller."""
+    if not x.shape:
+        return x
     axis %= len(x.shape)
     x = _crop(ctx, x, axis, picked.shape)
     mixed = [*_varying(picked, axis), axis]
@@ -78,6 +80,8 @@ def gather(ctx: Builder, x: Ref, axis: int, picked: Known) -> Ref:
 
 def scatter(ctx: Builder, x: Ref, axis: int, picked: Known, source: Ref, *, accumulate: bool = False) -> Ref:
     """``x`` with ``x[picked[i, j], j] = source[i, j]`` for ``axis`` 0, or ``+=`` with ``accumulate``."""
+    if not x.shape:
+        return ctx.pointwise(x, source) if accumulate else source
     axis %= len(x.shape)
     source = ctx.broadcast(source, picked.shape) if source.shape == () else source
     source = _crop(ctx, source, None, picked.shape)

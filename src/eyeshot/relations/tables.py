@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from eyeshot.relations.maps import AxisMap
 
-REFLECTIONS = {"reflect": "reflect", "replicate": "edge", "circular": "wrap", "symmetric": "symmetric"}
+REFLECTIONS = {"reflect": "reflect", "circular": "wrap", "symmetric": "symmetric"}
 
 
 def take(indices: Sequence[int] | NDArray[np.integer], input_size: int) -> Table:
@@ -57,18 +57,20 @@ def roll(shift: int, input_size: int) -> AxisMap:
 
 
 def pad(before: int, after: int, input_size: int, mode: str = "constant") -> AxisMap:
-    """Padding at both ends; constants are not input, the other modes (see ``REFLECTIONS``) read the axis again.
+    """Padding at both ends: constants are not input, the other modes read the axis again.
 
-    Negative amounts crop.
+    ``mode`` is ``constant``, ``replicate`` or one of ``REFLECTIONS``. Negative amounts crop.
     """
     if before == after == 0:
         return Identity()
     if mode == "constant":
         return Window(1, padding=before)
-    kept = np.arange(max(0, -before), input_size + min(0, after))
-    grown = np.pad(kept, (max(0, before), max(0, after)), mode=REFLECTIONS[mode])  # type: ignore[call-overload]
-    law = Periodic(1, (-before,), (1 - before,))
-    return Table(np.arange(len(grown) + 1), grown, input_size, law)
+    if mode == "replicate":
+        read = np.clip(np.arange(-before, input_size + after), 0, input_size - 1)
+    else:
+        kept = np.arange(max(0, -before), input_size + min(0, after))
+        read = np.pad(kept, (max(0, before), max(0, after)), mode=REFLECTIONS[mode])  # type: ignore[call-overload]
+    return Table(np.arange(len(read) + 1), read, input_size, Periodic(1, (-before,), (1 - before,)))
 
 
 def tile(times: int, input_size: int) -> AxisMap:

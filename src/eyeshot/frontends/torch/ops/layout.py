@@ -30,9 +30,17 @@ def permute(ctx: Context, x: Ref, dims: Sequence[int]) -> Ref:
     return ctx.permute(x, dims)
 
 
-@lowers("aten.transpose.int", "aten.transpose_copy.int", "aten.swapaxes.default", "aten.swapdims.default")
+@lowers(
+    "aten.transpose.int",
+    "aten.transpose.default",
+    "aten.transpose_copy.int",
+    "aten.swapaxes.default",
+    "aten.swapdims.default",
+)
 def transpose(ctx: Context, x: Ref, dim0: int, dim1: int) -> Ref:
     """Two axes swapped."""
+    if not x.shape:
+        return x
     order = list(range(len(x.shape)))
     order[dim0], order[dim1] = order[dim1], order[dim0]
     return ctx.permute(x, order)
@@ -99,6 +107,25 @@ def diagonal_scatter(ctx: Context, x: Ref, src: Ref, offset: int = 0, dim1: int 
     axes = _last_two(x, dim1, dim2)
     moved = ctx.reshape(merged, tuple(x.shape[axis] for axis in axes))
     return ctx.permute(moved, [int(place) for place in np.argsort(axes)])
+
+
+@lowers("aten.diag_embed.default")
+def diag_embed(ctx: Context, x: Ref, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Ref:
+    """The last axis laid on the diagonal of a new plane of zeros."""
+    zeros = ctx.constant(ctx.output_shape)
+    return diagonal_scatter(ctx, zeros, x, offset, dim1, dim2)
+
+
+@lowers("aten.block_diag.default")
+def block_diag(ctx: Context, tensors: Sequence[Ref]) -> Ref:
+    """Matrices along the diagonal of a plane of zeros."""
+    width, rows, column = ctx.output_shape[1], [], 0
+    for x in tensors:
+        block = ctx.reshape(x, (1,) * (2 - len(x.shape)) + x.shape)
+        after = width - column - block.shape[1]
+        rows.append(ctx.pad(block, {1: (column, after)}))
+        column += block.shape[1]
+    return ctx.concat([row for row in rows if row.shape[0]], 0)
 
 
 def _last_two(x: Ref, dim1: int, dim2: int) -> list[int]:
