@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import eyeshot
 from tests.probe import nan_masks, poisoned
 from tests.reference_networks import NETWORKS, laws, module_path, network_name, reference
 
@@ -77,8 +78,6 @@ def _hand_laws(name: str, resolution: str, axis: int):
 
 @cache
 def _report(name: str, resolution: str):
-    import eyeshot
-
     network, input_size = reference(name, resolution)
     return eyeshot.analyze(network, input_size=input_size)
 
