@@ -246,6 +246,28 @@ def test_box_of_a_union(case):
                 assert box.stop == tuple(stop[index][read].max() for stop in stops), (name, unit)
 
 
+def test_unclipped_boxes_inside_the_input_are_the_boxes(case):
+    """The law against the probe: clipping changes nothing where there is nothing to clip.
+
+    Reflected and replicated rows are read again from inside; of them the law tells nothing.
+    """
+    trap, report, truth = case
+    inward = trap in (TRAPS["reflect pad"], TRAPS["replicate pad"])
+    draw = random.Random(0)
+    for name, field in fields_by_name(report, list(truth)).items():
+        starts, stops, occupied = truth[name]
+        for _ in range(30):
+            unit = tuple(draw.randrange(extent) for extent in occupied.shape)
+            whole = field.at(*unit).unclipped
+            if whole is None or not occupied[unit]:
+                continue
+            for axis, extent in enumerate(trap.spatial):
+                start, stop = starts[axis][unit], stops[axis][unit]
+                assert inward or whole.start[axis] <= start < stop <= whole.stop[axis], (name, unit)
+                if whole.start[axis] >= 0 and whole.stop[axis] <= extent:
+                    assert (whole.start[axis], whole.stop[axis]) == (start, stop), (name, unit)
+
+
 @pytest.mark.parametrize("name", ["instance norm", "squeeze-excite"])
 def test_a_global_gate_leaves_a_finite_local_field(name):
     network = TRAPS[name].network().eval()
