@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eyeshot.fields import Field, Report
     from eyeshot.graph import ModuleOutput
 
-READABLE = 60
+READABLE = 40
 """Rows that the default depth stays under, where it can."""
 
 
