@@ -60,6 +60,20 @@ class Node:
     echo: tuple[Value, Value] | None = None  # the root's value, and what this view made of it
 
 
+def step_of(
+    name: str, args: Any, kwargs: dict[str, Any], index: int, part: Tensor, recorded: Callable[[Any], Any]
+) -> Step:
+    """The step from the operand to one of the op's views; parts of a split become slices."""
+    if name == "aten.unbind.int":
+        axis = args[1] if len(args) > 1 else 0
+        return Step("aten.select.int", (axis, index), {})
+    if name in ("aten.split.Tensor", "aten.split_with_sizes.default"):
+        axis = args[2] if len(args) > 2 else kwargs.get("dim", 0)
+        start = args[1] * index if isinstance(args[1], int) else sum(args[1][:index])
+        return Step("aten.slice.Tensor", (axis, start, start + part.shape[axis], 1), {})
+    return Step(name, tuple(map(recorded, args[1:])), {k: recorded(v) for k, v in kwargs.items()})
+
+
 def written(node: Node, value: Value) -> None:
     """Note that the tensor of ``node`` now holds ``value``."""
     group = node.group

@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from eyeshot.errors import CaptureError, EyeshotError, InputError
 from eyeshot.frontends.torch import fallback
-from eyeshot.frontends.torch.surroundings import no_autograd, plain_torch
 from eyeshot.frontends.torch.modules import ModuleStack, ModuleTree, leaves, untouched, unwrap
 from eyeshot.frontends.torch.nodes import dtype_name
 from eyeshot.frontends.torch.recorder import Recorder
+from eyeshot.frontends.torch.surroundings import no_autograd, plain_torch
 from eyeshot.frontends.torch.trace import Trace, Value
 
 _TOO_SMALL = (
-    "output size is too small", "kernel size can't be greater", "smaller than kernel", "padding size should be less",
-    "non-zero size", "too small", "expected more than 1 value per channel",
+    "output size is too small", "kernel size can't be greater", "smaller than kernel",
+    "padding size should be less", "non-zero size", "too small", "expected more than 1 value per channel",
 )  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def capture(model: nn.Module, args: tuple[Any, ...] = (), kwargs: dict[str, Any]
     return trace
 
 
-class _Failed(Exception):
+class _Failed(Exception):  # noqa: N818 - carries an error, is none
     """The forward raised ``error`` while the module at ``place`` ran."""
 
     def __init__(self, error: Exception, place: str) -> None:
@@ -76,7 +76,9 @@ def _take(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], real:
             return recorder.fresh(value, fallback.real_input(tensor, generator) if real else None)
 
         names = _input_names(model, args)
-        inputs = {name: twin(t, name) for n, arg in zip(names, args, strict=True) for name, t in leaves(arg, n)}
+        inputs = {
+            name: twin(t, name) for n, arg in zip(names, args, strict=True) for name, t in leaves(arg, n)
+        }
         inputs |= {name: twin(t, name) for key, arg in kwargs.items() for name, t in leaves(arg, key)}
         values = {name: recorder.value_of(tensor) for name, tensor in inputs.items()}
         args = tuple(_replaced(arg, name, inputs) for name, arg in zip(names, args, strict=True))
@@ -91,7 +93,9 @@ def _take(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], real:
 
 
 def _named_inputs(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Tensor]:
-    named = {name: t for n, arg in zip(_input_names(model, args), args, strict=True) for name, t in leaves(arg, n)}
+    named = {
+        name: t for n, arg in zip(_input_names(model, args), args, strict=True) for name, t in leaves(arg, n)
+    }
     return named | {name: t for key, arg in kwargs.items() for name, t in leaves(arg, key)}
 
 
@@ -123,7 +127,10 @@ def _replaced(item: Any, name: str, twins: dict[str, Tensor]) -> Any:
         items = [_replaced(part, f"{name}.{i}", twins) for i, part in enumerate(item)]
         return type(item)(*items) if hasattr(item, "_fields") else type(item)(items)
     if is_dataclass(item) and not isinstance(item, type):
-        return replace(item, **{f.name: _replaced(getattr(item, f.name), f"{name}.{f.name}", twins) for f in fields(item)})
+        return replace(
+            item,
+            **{f.name: _replaced(getattr(item, f.name), f"{name}.{f.name}", twins) for f in fields(item)},
+        )
     return item
 
 

@@ -26,7 +26,7 @@ def why(error: BaseException, place: str) -> str:
 
 
 def real_input(tensor: Tensor, generator: torch.Generator) -> Tensor:
-    """The user's own example if it has elements, else numbers from a fixed generator: floats in [0, 1), ones."""
+    """The user's own example if it has elements, else floats in [0, 1) from a fixed generator, or ones."""
     if not tensor.is_meta:
         return tensor.detach().cpu().clone()
     if tensor.is_floating_point():

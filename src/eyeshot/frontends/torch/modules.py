@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
 
+from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch.trace import ModuleCall, Origin, Value
 
 _WRAPPERS = {
@@ -71,10 +72,15 @@ class ModuleTree:
         for name, tensor in module._parameters.items():
             if tensor is not None and id(tensor) not in self.tensors:
                 self.tensors[id(tensor)] = (prefix + name, "parameter", tensor)
-                owned += 0 if isinstance(tensor, nn.parameter.UninitializedTensorMixin) else tensor.numel()
-        for name, tensor in module._buffers.items():
-            if tensor is not None and id(tensor) not in self.tensors:
-                self.tensors[id(tensor)] = (prefix + name, "buffer", tensor)
+                if isinstance(tensor, nn.UninitializedParameter):
+                    raise CaptureError(
+                        f"parameter {prefix + name!r} of a lazy module has no shape yet. "
+                        "Run the model once before."
+                    )
+                owned += tensor.numel()
+        for name, buffer in module._buffers.items():
+            if buffer is not None and id(buffer) not in self.tensors:
+                self.tensors[id(buffer)] = (prefix + name, "buffer", buffer)
         self.parameters[path] = owned
 
     def restore(self) -> None:
@@ -90,13 +96,10 @@ _STANDARD = frozenset(nn.Module().__dict__)
 def _held_by(module: nn.Module) -> list[tuple[Any, Any]]:
     attributes = module.__dict__
     held: list[tuple[Any, Any]] = [(attributes, dict(attributes))]
-    for name in ("_parameters", "_buffers", "_modules"):
-        if content := attributes[name]:
-            held.append((content, dict(content)))
-    for name in attributes.keys() - _STANDARD:
-        content = attributes[name]
-        if isinstance(content, dict | list):
-            held.append((content, content.copy()))
+    tables = (attributes[name] for name in ("_parameters", "_buffers", "_modules"))
+    held.extend((table, dict(table)) for table in tables if table)
+    contents = (attributes[name] for name in attributes.keys() - _STANDARD)
+    held.extend((content, content.copy()) for content in contents if isinstance(content, dict | list))
     return held
 
 
@@ -173,11 +176,12 @@ class ModuleStack:
 @contextmanager
 def untouched(tree: ModuleTree) -> Iterator[None]:
     """Put modules and random number generators back as they were, whatever happens inside."""
-    states = torch.get_rng_state(), random.getstate(), np.random.get_state()
+    legacy = np.random.get_state()  # noqa: NPY002 - the generator that models draw from
+    states = torch.get_rng_state(), random.getstate()
     try:
         yield
     finally:
         torch.set_rng_state(states[0])
         random.setstate(states[1])
-        np.random.set_state(states[2])
+        np.random.set_state(legacy)  # noqa: NPY002
         tree.restore()

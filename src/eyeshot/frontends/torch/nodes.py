@@ -8,7 +8,7 @@ from torch import Tensor
 from eyeshot.frontends.torch.aliases import Node
 
 
-class DataDependent(Exception):
+class DataDependent(Exception):  # noqa: N818 - a signal, answered by a real forward
     """The result of ``op``, or its shape, depends on the elements of an unknown tensor."""
 
     def __init__(self, op: str) -> None:
@@ -16,7 +16,7 @@ class DataDependent(Exception):
 
 
 def dtype_name(dtype: torch.dtype) -> str:
-    """torch's word for a dtype, without its prefix."""
+    """Torch's word for a dtype, without its prefix."""
     return str(dtype)[6:]
 
 

@@ -20,7 +20,8 @@ KEPT = frozenset(
         "rms_norm.default", "scaled_dot_product_attention.default",
         "lstm.input", "lstm.data", "gru.input", "gru.data",
         "rnn_tanh.input", "rnn_tanh.data", "rnn_relu.input", "rnn_relu.data",
-        "dropout.default", "feature_dropout.default", "alpha_dropout.default", "feature_alpha_dropout.default",
+        "dropout.default", "feature_dropout.default", "alpha_dropout.default",
+        "feature_alpha_dropout.default",
         "pixel_shuffle.default", "pixel_unshuffle.default", "channel_shuffle.default",
         "grid_sampler.default",
         "max_pool1d.default", "max_pool2d.default", "max_pool3d.default",
@@ -40,7 +41,15 @@ SHAPE_ONLY = frozenset(
 )  # fmt: skip
 
 # Plain answers (no tensors) that shapes and dtypes decide.
-_STATIC_ANSWERS = ("size", "stride", "is_same_size", "result_type", "can_cast", "is_floating_point", "is_complex")
+_STATIC_ANSWERS = (
+    "size",
+    "stride",
+    "is_same_size",
+    "result_type",
+    "can_cast",
+    "is_floating_point",
+    "is_complex",
+)
 
 
 # The decompositions in C++ alone: those in Python take resizes apart into gathers.
@@ -87,7 +96,8 @@ def describe(func: Any) -> OpInfo:
         out_names=out_names,
         views=not written and any(r.alias_info is not None for r in schema.returns),
         moves=torch.Tag.inplace_view in tags,
-        composite=name not in KEPT and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE),
+        composite=name not in KEPT
+        and torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE),
         random=torch.Tag.nondeterministic_seeded in tags,
         dynamic=_is_dynamic(func),
         shape_only=name in SHAPE_ONLY,

@@ -20,7 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch import aliases, constants
-from eyeshot.frontends.torch.aliases import Group, Node, Step
+from eyeshot.frontends.torch.aliases import Group, Node, Step, step_of
+from eyeshot.frontends.torch.holdings import Holdings
 from eyeshot.frontends.torch.modules import ModuleStack, ModuleTree
 from eyeshot.frontends.torch.nodes import DataDependent, dtype_name, node_of
 from eyeshot.frontends.torch.opinfo import OpInfo, describe
@@ -32,19 +33,18 @@ _TOO_LARGE = object()
 _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records into ``calls``; ``real`` runs every kernel on real numbers."""
 
     def __init__(self, tree: ModuleTree, stack: ModuleStack, real: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
         self.real = real
         self.device = torch.device("cpu" if real else "meta")
-        self._tree = tree
+        self._holdings = Holdings(tree, real)
         self._stack = stack
         self._twins: dict[int, tuple[Tensor, Tensor]] = {}
         self._reshaped: dict[Value, Value] = {}
-        self._storages: dict[int, tuple[str, Origin]] | None = None
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -75,39 +75,10 @@ class Recorder(TorchDispatchMode):
             return tensor
         held = self._twins.get(id(tensor))
         if held is None:
-            held = self._twins[id(tensor)] = (tensor, self._twin(tensor))
+            twin, value = self._holdings.twin(tensor)
+            self.adopt(twin, value, value.known is not None)
+            held = self._twins[id(tensor)] = (tensor, twin)
         return held[1]
-
-    def _twin(self, tensor: Tensor) -> Tensor:
-        name, origin = self._whence(tensor)
-        known = constants.held_is_known(tensor, origin, name)
-        plain = tensor.detach()
-        if known or (self.real and not plain.is_meta):
-            twin = plain.cpu().clone()
-        elif self.real:
-            twin = _invented(plain, name)
-        else:
-            layout = tensor.layout is torch.strided
-            strides = tensor.stride() if layout else torch.empty(tensor.shape, device="meta").stride()
-            twin = torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype, device="meta")
-        value = Value(tuple(tensor.shape), dtype_name(tensor.dtype), origin, name)
-        if known:
-            value.known = constants.as_array(twin)
-        return self.adopt(twin, value, known)
-
-    def _whence(self, tensor: Tensor) -> tuple[str | None, Origin]:
-        found = self._tree.tensors.get(id(tensor))
-        if found is not None:
-            return found[0], found[1]
-        if tensor.is_meta or tensor.layout is not torch.strided:
-            return None, "constant"
-        if self._storages is None:
-            self._storages = {
-                held.untyped_storage()._cdata: (name, origin)
-                for name, origin, held in self._tree.tensors.values()
-                if held.layout is torch.strided
-            }
-        return self._storages.get(tensor.untyped_storage()._cdata, (None, "constant"))
 
     def adopt(self, tensor: Tensor, value: Value | None, known: bool = False) -> Tensor:
         """Make ``tensor`` a fresh one that stands for ``value``."""
@@ -149,8 +120,8 @@ class Recorder(TorchDispatchMode):
             root = root.parent
         if not root.ordered:
             raise CaptureError(
-                f"as_strided takes strides in memory that is not in the order of the elements (shape {root.shape}). "
-                "Call .contiguous() on the tensor first."
+                f"as_strided takes strides in memory that is not in the order of the elements (shape "
+                f"{root.shape}). Call .contiguous() on the tensor first."
             )
         if root is node:
             return tensor
@@ -178,7 +149,7 @@ class Recorder(TorchDispatchMode):
     ) -> Value:
         """Record a call with one output; going back through a reshape finds what was there before."""
         if op == "aten.view.default":
-            source = self._reshaped.get(args[0], args[0])
+            source: Value = self._reshaped.get(args[0], args[0])
             if source.shape == shape:
                 return source
         value = Value(shape, dtype, "call")
@@ -241,7 +212,9 @@ class Recorder(TorchDispatchMode):
             raise DataDependent(info.name)
         return self._run_unknown(func, info, args, kwargs, seen)
 
-    def _run_known(self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]) -> Any:
+    def _run_known(
+        self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]
+    ) -> Any:
         if "device" in kwargs or info.shape_only:
             kwargs = {**kwargs, "device": torch.device("cpu")}
         if info.shape_only:
@@ -249,12 +222,16 @@ class Recorder(TorchDispatchMode):
         if not (info.views or info.dynamic) and not self._may_be_known(func, args, kwargs):
             return _TOO_LARGE
         out = func(*args, **kwargs)
-        parts = [part for part in (out if isinstance(out, list | tuple) else (out,)) if isinstance(part, Tensor)]
+        parts = [
+            part for part in (out if isinstance(out, list | tuple) else (out,)) if isinstance(part, Tensor)
+        ]
         if not info.views and not all(map(constants.within_limits, parts)):
             return _TOO_LARGE
         for index, part in enumerate(parts):
             if info.views:
-                self._view(part, node_of(seen[0]), None, _step(info, args, kwargs, index, part, self.recorded))
+                self._view(
+                    part, node_of(seen[0]), None, step_of(info.name, args, kwargs, index, part, self.recorded)
+                )
                 node_of(part).value = None
             elif "_eyeshot" not in part.__dict__:
                 self.adopt(part, None, known=True)
@@ -295,7 +272,12 @@ class Recorder(TorchDispatchMode):
             if value is None or "_eyeshot" in part.__dict__:
                 continue
             if info.views:
-                self._view(part, node_of(seen[0]), value, _step(info, args, kwargs, index, part, self.recorded))
+                self._view(
+                    part,
+                    node_of(seen[0]),
+                    value,
+                    step_of(info.name, args, kwargs, index, part, self.recorded),
+                )
             else:
                 self.adopt(part, value)
         return out
@@ -363,7 +345,13 @@ class Recorder(TorchDispatchMode):
         )
 
     def _write_unknown(
-        self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], targets: list[Tensor], seen: list[Tensor]
+        self,
+        func: Any,
+        info: OpInfo,
+        args: Any,
+        kwargs: dict[str, Any],
+        targets: list[Tensor],
+        seen: list[Tensor],
     ) -> None:
         for target in targets:
             self.taint(target)
@@ -387,7 +375,12 @@ class Recorder(TorchDispatchMode):
         return out is not None and not info.out_names and out.shape == args[0].shape
 
     def assign(
-        self, info: OpInfo, args: tuple[Any, ...], kwargs: dict[str, Any], targets: list[Tensor], independent: bool
+        self,
+        info: OpInfo,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        targets: list[Tensor],
+        independent: bool,
     ) -> None:
         """Give every target its new Value, and record the call that makes it unless it depends on nothing."""
         origin: Origin = "constant" if independent else "call"
@@ -401,28 +394,3 @@ class Recorder(TorchDispatchMode):
 
 def _on_meta(tensor: Tensor) -> Tensor:
     return tensor if tensor.is_meta else tensor.to("meta")
-
-
-def _invented(tensor: Tensor, name: str | None) -> Tensor:
-    """Plausible elements for a tensor without any: small weights, unit variances."""
-    if not tensor.is_floating_point():
-        return torch.zeros(tensor.shape, dtype=tensor.dtype)
-    if (name or "").endswith("running_var") or (tensor.dim() == 1 and (name or "").endswith("weight")):
-        return torch.ones(tensor.shape, dtype=tensor.dtype)
-    generator = torch.Generator().manual_seed(0)
-    return (torch.randn(tensor.shape, generator=generator) * 0.02).to(tensor.dtype)
-
-
-def _step(
-    info: OpInfo, args: Any, kwargs: dict[str, Any], index: int, part: Tensor, recorded: Callable[[Any], Any]
-) -> Step:
-    """The step from the operand to one of the op's views; parts of a split become slices."""
-    if info.name == "aten.unbind.int":
-        axis = args[1] if len(args) > 1 else 0
-        return Step("aten.select.int", (axis, index), {})
-    if info.name in ("aten.split.Tensor", "aten.split_with_sizes.default"):
-        axis = args[2] if len(args) > 2 else kwargs.get("dim", 0)
-        start = args[1] * index if isinstance(args[1], int) else sum(args[1][:index])
-        return Step("aten.slice.Tensor", (axis, start, start + part.shape[axis], 1), {})
-    return Step(info.name, tuple(map(recorded, args[1:])), {k: recorded(v) for k, v in kwargs.items()})
-

@@ -75,7 +75,8 @@ def convolution(
     if min(out, default=1) < 1:
         raise InputError(
             f"the input is too small for the network: a kernel of {tuple(kernel)} with dilation "
-            f"{tuple(dilations)} meets an input of {tuple(spatial)} with padding {tuple(pads)}. Use a larger input."
+            f"{tuple(dilations)} meets an input of {tuple(spatial)} with padding "
+            f"{tuple(pads)}. Use a larger input."
         )
     return _empty((shape[0], channels, *out), x)
 
@@ -94,14 +95,17 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | No
 
 
 @shortcut("aten.batch_norm.default")
-def batch_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, *_: Any) -> Tensor | None:
+def batch_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor | None, *_: Any
+) -> Tensor | None:
     """Keeps the shape; raises InputError on channels that do not fit."""
     held = weight if weight is not None else mean
     if x.dim() < 2 or held is None or held.dtype is not x.dtype:
         return None
     if held.shape[0] != x.shape[1]:
         raise InputError(
-            f"the batch norm expects {held.shape[0]} channels, got {x.shape[1]} (input of shape {tuple(x.shape)})"
+            f"the batch norm expects {held.shape[0]} channels, got {x.shape[1]} "
+            f"(input of shape {tuple(x.shape)})"
         )
     return _empty(x.shape, x)
 
@@ -126,17 +130,22 @@ def other_norms(x: Tensor, *args: Any) -> Tensor | None:
 
 
 _ELEMENTWISE = (
-    "relu.default gelu.default silu.default sigmoid.default tanh.default hardswish.default hardsigmoid.default "
-    "leaky_relu.default hardtanh.default elu.default mish.default softplus.default sqrt.default rsqrt.default "
-    "exp.default log.default neg.default abs.default sin.default cos.default clamp.default clamp_min.default "
-    "clamp_max.default pow.Tensor_Scalar rsub.Scalar erf.default square.default"
+    "relu.default gelu.default silu.default sigmoid.default tanh.default hardswish.default "
+    "hardsigmoid.default leaky_relu.default hardtanh.default elu.default mish.default softplus.default "
+    "sqrt.default rsqrt.default exp.default log.default neg.default abs.default sin.default cos.default "
+    "clamp.default clamp_min.default clamp_max.default pow.Tensor_Scalar rsub.Scalar erf.default "
+    "square.default"
 ).split()
 
 
 @shortcut(*(f"aten.{name}" for name in _ELEMENTWISE))
 def elementwise(x: Tensor, *args: Any, **kwargs: Any) -> Tensor | None:
     """A floating tensor keeps its shape and dtype."""
-    if not x.is_floating_point() or kwargs or any(isinstance(arg, torch.dtype | complex | Tensor) for arg in args):
+    if (
+        not x.is_floating_point()
+        or kwargs
+        or any(isinstance(arg, torch.dtype | complex | Tensor) for arg in args)
+    ):
         return None
     return torch.empty_like(x)
 
@@ -191,9 +200,13 @@ def reduced(x: Tensor, axes: Any = None, keep: bool = False, **kwargs: Any) -> T
 
 
 @shortcut("aten.linalg_vector_norm.default")
-def vector_norm(x: Tensor, order: Any = 2, axes: Any = None, keep: bool = False, **kwargs: Any) -> Tensor | None:
+def vector_norm(
+    x: Tensor, order: Any = 2, axes: Any = None, keep: bool = False, **kwargs: Any
+) -> Tensor | None:
     """As a sum."""
-    return reduced(x, axes, keep, **kwargs)
+    if not axes or not x.is_floating_point() or kwargs or x.numel() == 0:
+        return None
+    return _reduced(x, axes, keep)
 
 
 def _reduced(x: Tensor, axes: Sequence[int], keep: bool) -> Tensor | None:
@@ -217,18 +230,21 @@ def cat(tensors: Sequence[Tensor], axis: int = 0) -> Tensor | None:
     for each in tensors[1:]:
         if each.dim() != rank or each.dtype is not first.dtype:
             return None
-        if [n for i, n in enumerate(each.shape) if i != axis] != [n for i, n in enumerate(shape) if i != axis]:
+        if any(a != b for i, (a, b) in enumerate(zip(each.shape, shape, strict=True)) if i != axis):
             return None
         shape[axis] += each.shape[axis]
     return _empty(shape, first)
 
 
-@shortcut(*(f"aten.{name}.default" for name in (
-    "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d "
-    "_upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d "
-    "_upsample_bilinear2d_aa _upsample_bicubic2d_aa "
+_RESIZES = (
+    "upsample_nearest1d upsample_nearest2d upsample_nearest3d _upsample_nearest_exact1d "
+    "_upsample_nearest_exact2d _upsample_nearest_exact3d upsample_linear1d upsample_bilinear2d "
+    "upsample_trilinear3d upsample_bicubic2d _upsample_bilinear2d_aa _upsample_bicubic2d_aa "
     "adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d"
-).split()))  # fmt: skip
+).split()
+
+
+@shortcut(*(f"aten.{name}.default" for name in _RESIZES))
 def resized(x: Tensor, size: Sequence[int], *args: Any) -> Tensor | None:
     """The last axes take the given extents."""
     if not x.is_floating_point() or x.dim() <= len(size) or min(size) < 1 or min(x.shape) < 1:
@@ -286,6 +302,8 @@ def packed_lstm(
 
 
 @shortcut("aten.gru.data", "aten.rnn_tanh.data", "aten.rnn_relu.data")
-def packed_gru(data: Tensor, sizes: Tensor, hx: Tensor, params: Sequence[Tensor], *rest: Any) -> tuple[Tensor, ...]:
+def packed_gru(
+    data: Tensor, sizes: Tensor, hx: Tensor, params: Sequence[Tensor], *rest: Any
+) -> tuple[Tensor, ...]:
     """A packed sequence (steps, features)."""
     return _recurrent(data, hx, rest[4]), _empty(hx.shape, data)

@@ -43,7 +43,15 @@ def convolution(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]
     if options["input"].dim() != rank + 2:
         return NotImplemented
     window = [list(spread(options[name], rank)) for name in ("stride", "padding", "dilation")]
-    full = (options["input"], options["weight"], options["bias"], *window, False, [0] * rank, options["groups"])
+    full = (
+        options["input"],
+        options["weight"],
+        options["bias"],
+        *window,
+        False,
+        [0] * rank,
+        options["groups"],
+    )
     return recorder.apply(_ATEN.convolution.default, full, {})
 
 
@@ -148,14 +156,18 @@ def contiguous(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any])
     return clone(recorder, func, (tensor,), {})
 
 
-@special("dropout.default", "feature_dropout.default", "alpha_dropout.default", "feature_alpha_dropout.default")
+@special(
+    "dropout.default", "feature_dropout.default", "alpha_dropout.default", "feature_alpha_dropout.default"
+)
 def dropout(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Nothing in eval mode."""
     options = _arguments(func, args, kwargs)
     return recorder.own(args[0]) if not options["train"] or options["p"] == 0 else NotImplemented
 
 
-@special("dropout_.default", "feature_dropout_.default", "alpha_dropout_.default", "feature_alpha_dropout_.default")
+@special(
+    "dropout_.default", "feature_dropout_.default", "alpha_dropout_.default", "feature_alpha_dropout_.default"
+)
 def dropout_in_place(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """Nothing in eval mode."""
     return dropout(recorder, func, args, kwargs)
@@ -234,4 +246,3 @@ def index(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> A
         return NotImplemented
     with recorder:
         return func(args[0], indices, *args[2:], **kwargs)
-
