@@ -65,8 +65,10 @@ def index_put(ctx: Builder, x: Ref, indices: Index, values: Ref, *, accumulate: 
 
 def gather(ctx: Builder, x: Ref, axis: int, picked: Known) -> Ref:
     """``out[i, j] = x[picked[i, j], j]`` for ``axis`` 0, and so on; extents of ``picked`` may be smaller."""
+    if not picked.size:
+        return ctx.constant(picked.shape)
     if not x.shape:
-        return x
+        return ctx.reshape(x, picked.shape)
     axis %= len(x.shape)
     x = _crop(ctx, x, axis, picked.shape)
     mixed = [*_varying(picked, axis), axis]

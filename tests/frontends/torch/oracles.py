@@ -47,7 +47,7 @@ def nan_probe(function: Callable[..., Any], inputs: list[torch.Tensor]) -> Matri
             if not x.is_floating_point():
                 continue
             for element in range(x.numel()):
-                poisoned = x.clone()
+                poisoned = x.clone(memory_format=torch.contiguous_format)
                 poisoned.view(-1)[element] = torch.nan
                 outputs = floating_outputs(function(*inputs[:i], poisoned, *inputs[i + 1 :]))
                 for o, output in enumerate(outputs):
