@@ -20,9 +20,9 @@ class Case:
     need special values, from a seeded generator. Only floating inputs and outputs are compared.
 
     Where `reason` is None the lowering must equal every oracle in `oracles`; otherwise it must contain them
-    and flag the reason (or reasons, with spaces between). The gradient is the union over `draws` of random positive inputs: it knows of zero
-    coefficients, and misses what no draw selects. NaN probing finds every selection, and takes 0 * NaN for
-    a dependence.
+    and flag the reason (or reasons, with spaces between). The gradient is the union over `draws` of random
+    positive inputs: it knows of zero coefficients, and misses what no draw selects. NaN probing finds every
+    selection, and takes 0 * NaN for a dependence.
     """
 
     name: str
