@@ -1,4 +1,4 @@
-"""A trace run again, call by call, on real numbers gives what the model gives: nothing is lost or invented."""
+"""A trace run again, call by call, on real numbers gives what the model gives."""
 
 import pytest
 import torch
@@ -13,7 +13,9 @@ WORDS = {"dtype": torch, "memory_format": torch, "layout": torch}
 
 def replay(trace, model, inputs):
     """Every output of the trace, computed from its calls alone."""
-    held = dict(model.named_parameters(remove_duplicate=False)) | dict(model.named_buffers(remove_duplicate=False))
+    held = dict(model.named_parameters(remove_duplicate=False)) | dict(
+        model.named_buffers(remove_duplicate=False)
+    )
     made = {id(value): inputs[name] for name, value in trace.inputs.items()}
 
     def real(item):
@@ -209,14 +211,18 @@ def test_layers(name):
     check(build().eval(), torch.rand(shape))
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "swin_t", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "mobilenet_v3_small", "shufflenet_v2_x0_5", "swin_t", "squeezenet1_1"]
+)
 def test_torchvision(name):
     torchvision = pytest.importorskip("torchvision")
     torch.manual_seed(0)
     check(torchvision.models.get_model(name, weights=None).eval(), torch.rand(1, 3, 65, 70))
 
 
-@pytest.mark.parametrize("name", ["convnext_atto", "levit_128s", "xcit_nano_12_p8_224", "ghostnet_050", "halonet26t"])
+@pytest.mark.parametrize(
+    "name", ["convnext_atto", "levit_128s", "xcit_nano_12_p8_224", "ghostnet_050", "halonet26t"]
+)
 def test_timm(name):
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""The user's model and the process are the same afterwards, failures say what and where, and data decides safely."""
+"""Model and process are the same afterwards, failures say what and where, data decides safely."""
 
 import copy
 import random
@@ -37,7 +37,7 @@ class Naughty(nn.Module):
         self.plain.mul_(2)
         self.conv.weight.data.mul_(0.5)
         self.norm.running_mean = self.norm.running_mean + 1
-        y = self.norm(self.conv(x)) + torch.rand(1) + random.random() + float(np.random.rand())
+        y = self.norm(self.conv(x)) + torch.rand(1) + random.random() + float(np.random.rand())  # noqa: NPY002
         self.cache["y"], self.seen, self.extra = y, y, y
         self.log.append(y)
         self.eval()
@@ -66,7 +66,7 @@ def process():
     return {
         "torch": torch.get_rng_state().numpy().tobytes(),
         "random": random.getstate(),
-        "numpy": np.random.get_state()[1].tobytes(),
+        "numpy": np.random.get_state()[1].tobytes(),  # noqa: NPY002
         "hooks": (len(hooks._global_forward_hooks), len(hooks._global_forward_pre_hooks)),
         "functions": (torch.tensor, torch.as_tensor, torch.Tensor.new_tensor),
         "fast path": torch.backends.mha.get_fastpath_enabled(),
