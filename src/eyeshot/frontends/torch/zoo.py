@@ -19,10 +19,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from eyeshot.errors import InputError, MissingExtraError, ModelReferenceError
@@ -266,8 +268,21 @@ def _built(reference: str, factory: Callable[..., Any], *args: Any, **keywords: 
         ) from error
 
 
-class _unset_weights(TorchFunctionMode):  # noqa: N801 - used as a context manager, reads as one
+@contextmanager
+def _unset_weights() -> Iterator[None]:
     """Large weights stay as the memory was: filling them takes most of the time of building a large model."""
+    draw = init._no_grad_trunc_normal_
+
+    def drawn(tensor: Tensor, *args: Any, **keywords: Any) -> Tensor:
+        """Draws until every number suits it, which those that happen to be in memory never may."""
+        return tensor if tensor.numel() > _LARGE else draw(tensor, *args, **keywords)
+
+    with mock.patch.object(init, draw.__name__, drawn), _NoFilling():
+        yield
+
+
+class _NoFilling(TorchFunctionMode):
+    """Ops that fill large parameters do nothing."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
