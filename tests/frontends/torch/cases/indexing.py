@@ -35,6 +35,11 @@ def assign(x, y):
     return out
 
 
+def weighted_bag(table, weights):
+    indices, offsets = torch.tensor([0, 2, 2, 1]), torch.tensor([0, 2])
+    return F.embedding_bag(indices, table, offsets, mode="sum", per_sample_weights=weights)
+
+
 CASES = [
     Case("index axis", lambda x: x[:, torch.tensor([2, 0, 0])], X),
     Case("index outer", lambda x: x[ROWS, torch.tensor([2, 1, 1])], X),
@@ -62,6 +67,12 @@ CASES = [
     ),
     Case("take", lambda x: x.take(torch.tensor([[5, 1]])), X),
     Case("embedding computed table", lambda w: F.embedding(torch.tensor([[1, 0], [2, 2]]), w), ((3, 2),)),
+    Case(
+        "embedding bag",
+        lambda w: F.embedding_bag(torch.tensor([0, 2, 2, 1]), w, torch.tensor([0, 2])),
+        ((3, 2),),
+    ),
+    Case("embedding bag weighted", weighted_bag, ((3, 2), (4,))),
     Case("scatter", lambda x, y: x.scatter(1, UNIQUE, y), ((2, 3, 4), (1, 2, 4))),
     Case(
         "scatter repeated",

@@ -53,5 +53,10 @@ CASES = [
     Case("mul known zeros", lambda x: x * CHECKER, X, oracles=("gradient",)),
     Case("tril", torch.tril, ((2, 3, 3),), oracles=("gradient", "nan")),
     Case("triu 3d", lambda x: torch.triu(x, 1), ((2, 3, 4),), oracles=("gradient", "nan")),
+    Case("glu", lambda x: F.glu(x, 1), ((2, 4, 3),)),
+    Case("rrelu", F.rrelu, X),
+    Case("frexp", lambda x: torch.frexp(x).mantissa, X),
+    Case("loss", F.mse_loss, ((2, 3), (2, 3))),
+    Case("loss unreduced", lambda x, y: F.huber_loss(x, y, reduction="none"), ((2, 3), (2, 3))),
     Case("fill", lambda x: torch.zeros_like(x).fill_(x[0, 0]), X),
 ]

@@ -39,6 +39,7 @@ CASES = [
     Case("known zeros right", lambda x: x @ BLOCKS.T, ((2, 3),), oracles=("gradient",)),
     Case("known zeros left", lambda x: BLOCKS @ x, ((3, 2),), oracles=("gradient",)),
     Case("bilinear", nn.Bilinear(2, 3, 2), ((2, 2), (2, 3))),
+    Case("bilinear functional", nn.functional.bilinear, ((2, 2), (2, 3), (4, 2, 3), (4,))),
     Case("cdist", torch.cdist, ((2, 3, 2), (2, 2, 2))),
     Case("pdist", nn.functional.pdist, ((4, 2),)),
     Case("inverse", torch.linalg.inv, ((2, 2, 2),)),

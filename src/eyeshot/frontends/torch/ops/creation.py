@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from eyeshot.frontends.torch.context import Context, lowers
+from eyeshot.frontends.torch.context import Context, lowers, tensors_in
+from eyeshot.relations import All
 
 if TYPE_CHECKING:
     from eyeshot.graph import Ref
@@ -13,6 +14,8 @@ LIKE = (
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full "
     "new_empty_strided uniform normal normal_functional exponential random geometric cauchy log_normal zero"
 )
+
+ENDS = ("Tensor_Tensor", "Tensor_Scalar", "Scalar_Tensor")
 
 
 @lowers(
@@ -40,8 +43,6 @@ def copy(ctx: Context, x: Ref, source: Ref, non_blocking: bool = False) -> Ref:
 @lowers("aten.multinomial.default")
 def multinomial(ctx: Context, x: Ref, num_samples: int, *args: Any, **kwargs: Any) -> Ref:
     """Each draw reads every probability of its row."""
-    from eyeshot.relations import All
-
     return ctx.along(x, {-1: (All(), num_samples)})
 
 
@@ -53,6 +54,4 @@ def multinomial(ctx: Context, x: Ref, num_samples: int, *args: Any, **kwargs: An
 )
 def drawn(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
     """A draw reads its own parameters."""
-    from eyeshot.frontends.torch.context import tensors_in
-
     return ctx.pointwise(*tensors_in([args, kwargs]), shape=ctx.output_shape)

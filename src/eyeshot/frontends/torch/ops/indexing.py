@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.frontends.torch.trace import Value
 from eyeshot.graph import Ref, gathers
-from eyeshot.relations import All, Table
+from eyeshot.relations import All, AxisMap, Table
 from eyeshot.relations.tables import take
 
 DYNAMIC = "data-dependent-index"
@@ -68,17 +69,39 @@ def embedding(ctx: Context, weight: Ref, indices: Ref, *args: Any) -> Ref:
 
 
 @lowers("aten._embedding_bag.default", "aten._embedding_bag_forward_only.default")
-def embedding_bag(ctx: Context, weight: Ref, indices: Ref, offsets: Ref, *args: Any) -> list[Ref]:
-    """Each bag reads the indices between its offset and the next."""
+def embedding_bag(
+    ctx: Context,
+    weight: Ref,
+    indices: Ref,
+    offsets: Ref,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights: Ref | None = None,
+    *args: Any,
+) -> list[Ref]:
+    """Each bag reads its indices and weights, from its offset to the next, and the rows that they name."""
     bags, count = ctx.output_shape[0], indices.shape[0]
-    if offsets.known is None:
-        read = ctx.along(indices, {0: (All(), bags)}, reason=DYNAMIC)
-    else:
-        edges = [*(int(o) for o in offsets.known[:bags]), count]
-        rows = [range(a, b) for a, b in pairwise(edges)]
-        read = ctx.along(indices, {0: (Table.of_rows(rows, count), bags)})
-    table = ctx.along(weight, {0: (All(), bags)}, reason=DYNAMIC)
-    return [ctx.pointwise(ctx.reshape(read, (bags, 1)), table, shape=ctx.output_shape)]
+    amap: AxisMap = All()
+    rows: AxisMap = All()
+    if offsets.known is not None:
+        edges = [int(offset) for offset in (*offsets.known, count)][: bags + 1]
+        amap = Table.of_rows([range(a, b) for a, b in pairwise(edges)], count)
+        if indices.known is not None:
+            named = [np.unique(indices.known[a:b]) for a, b in pairwise(edges)]
+            rows = Table.of_rows(named, weight.shape[0])
+    read = [
+        ctx.reshape(ctx.along(ref, {0: (amap, bags)}, reason=_unless(amap)), (bags, 1))
+        for ref in (indices, per_sample_weights)
+        if ref is not None
+    ]
+    table = ctx.along(weight, {0: (rows, bags)}, reason=_unless(rows))
+    return [ctx.pointwise(*read, table, shape=ctx.output_shape)]
+
+
+def _unless(amap: AxisMap) -> str | None:
+    """The reason of a map that stands for a computed one."""
+    return DYNAMIC if isinstance(amap, All) else None
 
 
 @lowers("aten.index_select.default")
@@ -129,6 +152,13 @@ def searchsorted(ctx: Context, boundaries: Ref, x: Ref | float, *args: Any, **kw
 def bucketize(ctx: Context, x: Ref, boundaries: Ref, *args: Any, **kwargs: Any) -> Ref:
     """Each element reads its value and every boundary."""
     return ctx.pointwise(x, ctx.reduce(boundaries, [0], summarises=False), shape=ctx.output_shape)
+
+
+@lowers("aten.isin.Tensor_Tensor", "aten.isin.Scalar_Tensor", "aten.isin.Tensor_Scalar")
+def isin(ctx: Context, x: Ref | float, among: Ref | float, **kwargs: Any) -> Ref:
+    """Each element reads its value, and every value that it may equal."""
+    among = ctx.reduce(among, range(len(among.shape)), keep=False) if isinstance(among, Ref) else among
+    return ctx.pointwise(*tensors_in([x, among]), shape=ctx.output_shape)
 
 
 @lowers("aten.histc.default", "aten.bincount.default", "aten.histogram.bin_ct")

@@ -64,7 +64,7 @@ def matrix_function(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
     *(
         f"aten.{op}.default"
         for op in """
-    linalg_cholesky_ex cholesky_inverse linalg_qr geqrf linalg_householder_product linalg_lu
+    linalg_cholesky_ex cholesky_inverse linalg_qr geqrf linalg_lu
     linalg_lu_factor_ex
     linalg_ldl_factor_ex linalg_solve_triangular triangular_solve cholesky_solve linalg_lu_solve lu_unpack
 """.split()

@@ -60,7 +60,7 @@ def batch_norm_eval(
     return [scaled(ctx, x, weight, bias, mean, var)]
 
 
-@lowers("aten._batch_norm_with_update.default", "aten._batch_norm_with_update_functional.default")
+@lowers("aten._batch_norm_with_update_functional.default")
 def batch_norm_update(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, *args: Any) -> list[Ref]:
     """Each element reads itself and every element of its channel, over batch and space."""
     return _batch_statistics(ctx, x, weight, bias)

@@ -15,22 +15,28 @@ from eyeshot.graph.masks import cuts, cutting, masked, plain, with_cut
 # Overload -> the ops that have it. Comparisons are here too: what they answer depends on what they compare.
 POINTWISE = {
     "default": """
-        _conj _copy_from _neg_view _prelu_kernel abs acos acosh addcdiv addcmul alias alias_copy
-        alpha_dropout angle arctan2 asin asinh atan atan2 atanh binary_cross_entropy
-        binary_cross_entropy_with_logits bitwise_not ceil celu clamp clamp_max clamp_min complex
-        conj conj_physical copysign cos cosh deg2rad detach digamma elu erf erfc erfinv exp exp2
-        expm1 fake_quantize_per_channel_affine_cachemask fake_quantize_per_tensor_affine
-        fake_quantize_per_tensor_affine_cachemask feature_alpha_dropout feature_dropout fix floor
-        fmax fmin frac gcd gelu hardshrink hardsigmoid hardswish hardtanh hardtanh_backward
-        heaviside huber_loss hypot i0 igamma igammac imag isclose isfinite isinf isnan isneginf
-        isposinf lcm ldexp leaky_relu lgamma lift lift_fresh lift_fresh_copy log log10 log1p log2
-        log_sigmoid log_sigmoid_forward logaddexp logaddexp2 logical_and logical_not logical_or
-        logical_xor logit maximum minimum mish mse_loss mvlgamma nan_to_num neg negative nextafter
-        polar polygamma positive quantize_per_tensor rad2deg real reciprocal relu relu6 resolve_conj
-        resolve_neg round rrelu rsqrt selu sgn sigmoid sign signbit silu sin sinc sinh
-        smooth_l1_loss softplus softshrink special_bessel_j0 special_bessel_j1 special_entr
-        special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtri
-        special_xlog1py special_zeta sqrt square tan tanh threshold trunc type_as
+        _conj _conj_physical _copy_from _neg_view _prelu_kernel abs acos acosh addcdiv addcmul alias
+        alias_copy alpha_dropout angle arctan2 asin asinh atan atan2 atanh bitwise_not ceil celu
+        clamp clamp_max clamp_min complex conj conj_physical copysign cos cosh deg2rad detach
+        digamma elu erf erfc erfinv exp exp2 expm1 fake_quantize_per_channel_affine_cachemask
+        fake_quantize_per_tensor_affine fake_quantize_per_tensor_affine_cachemask
+        feature_alpha_dropout feature_dropout fix floor floor_divide fmax fmin frac gcd gelu
+        hardshrink hardsigmoid hardswish hardtanh hardtanh_backward heaviside hypot i0 igamma
+        igammac imag isclose isfinite isinf isnan isneginf isposinf lcm ldexp leaky_relu lgamma lift
+        lift_fresh lift_fresh_copy log log10 log1p log2 log_sigmoid log_sigmoid_forward logaddexp
+        logaddexp2 logical_and logical_not logical_or logical_xor logit maximum minimum mish
+        mvlgamma nan_to_num neg negative nextafter polar polygamma positive quantize_per_tensor
+        rad2deg real reciprocal relu relu6 resolve_conj resolve_neg round rrelu rrelu_with_noise
+        rsqrt selu sgn sigmoid sign signbit silu sin sinc sinh softplus softshrink special_airy_ai
+        special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1
+        special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v
+        special_chebyshev_polynomial_w special_entr special_erfcx special_hermite_polynomial_h
+        special_hermite_polynomial_he special_i0e special_i1 special_i1e
+        special_laguerre_polynomial_l special_legendre_polynomial_p special_log_ndtr
+        special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
+        special_modified_bessel_k1 special_ndtri special_scaled_modified_bessel_k0
+        special_scaled_modified_bessel_k1 special_spherical_bessel_j0 special_xlog1py special_zeta
+        sqrt square tan tanh threshold trunc type_as
     """,
     "Tensor": """
         __and__ __lshift__ __or__ __rshift__ __xor__ bitwise_and bitwise_left_shift bitwise_or
@@ -75,6 +81,19 @@ def pointwise(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
 def same(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> Ref:
     """The tensor itself, with its cut: a cast, a copy, or a dropout, whose noise reads nothing."""
     return x
+
+
+@lowers("aten.frexp.Tensor")
+def frexp(ctx: Context, x: Ref) -> list[Ref]:
+    """Mantissa and exponent read the same element."""
+    return [ctx.pointwise(x)] * 2
+
+
+@lowers("aten.glu.default")
+def glu(ctx: Context, x: Ref, dim: int = -1) -> Ref:
+    """Each element reads its own in the first half of the axis, and its gate in the second."""
+    half = x.shape[dim] // 2
+    return ctx.pointwise(ctx.slice(x, dim, 0, half), ctx.slice(x, dim, half, 2 * half))
 
 
 @lowers("aten.bernoulli.default")

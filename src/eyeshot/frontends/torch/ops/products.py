@@ -179,9 +179,9 @@ def _diagonal(ctx: Context, term: str, x: Ref) -> tuple[str, Ref]:
 @lowers("aten.bilinear.default")
 def bilinear(ctx: Context, x: Ref, y: Ref, weight: Ref, bias: Ref | None = None) -> Ref:
     """Each element reads the last axes of both inputs."""
-    size = weight.shape[0]
-    sides = [ctx.along(ref, {-1: (All(), size)}) for ref in (x, y)]
-    return ctx.pointwise(*sides, *(ref for ref in [bias] if ref is not None), shape=ctx.output_shape)
+    batch = ascii_lowercase[: len(x.shape) - 1]
+    out = ctx.contract(f"{batch}x,{batch}y,zxy->{batch}z", x, y, weight)
+    return out if bias is None else ctx.pointwise(out, bias)
 
 
 @lowers("aten._trilinear.default")

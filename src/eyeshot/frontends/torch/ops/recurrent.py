@@ -54,6 +54,7 @@ def _layers(
     batch_first: bool,
 ) -> tuple[Ref, Ref]:
     """The output of the last layer and the last states of all."""
+    given = [(state, k > 0) for k, state in enumerate(states) if not ctx.is_constant(state)]
     time = 0 if not batch_first or len(x.shape) == 2 else 1
     directions = 2 if bidirectional else 1
     features = ctx.output_shapes[1][-1]
@@ -65,9 +66,7 @@ def _layers(
             number = layer * directions + direction
             scan, end = (Suffix(), 0) if direction else (Prefix(), x.shape[time] - 1)
             read = ctx.along(x, {time: (scan, x.shape[time]), -1: (All(), hidden)})
-            starts = [
-                _start(ctx, s, number, time, read.shape, directions, own=k > 0) for k, s in enumerate(states)
-            ]
+            starts = [_start(ctx, s, number, time, read.shape, directions, own=own) for s, own in given]
             side = ctx.pointwise(read, *starts, shape=read.shape)
             sides.append(side)
             last = ctx.slice(side, time, end, end + 1)

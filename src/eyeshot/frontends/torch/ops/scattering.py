@@ -99,7 +99,8 @@ def index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, **kwarg
 def index_fill(ctx: Context, x: Ref, dim: int, index: Ref, value: Ref | float) -> Ref:
     """Each slice along ``dim`` reads the value if it is filled, or else itself."""
     shape = list(x.shape)
-    shape[dim] = index.shape[0]
+    if shape:
+        shape[dim] = index.shape[0] if index.shape else 1
     filling = ctx.broadcast(value, tuple(shape)) if isinstance(value, Ref) else ctx.constant(tuple(shape))
     return index_write(ctx, x, dim, index, filling)
 
