@@ -78,7 +78,8 @@ def _refuse_unknown(trace: Trace) -> None:
 
 def _ref(ctx: Context, value: Value, refs: dict[Value, Ref]) -> Ref:
     if value not in refs:
-        refs[value] = ctx.constant(value.shape)._replace(known=value.known)
+        constant = ctx.constant(value.shape)
+        refs[value] = constant if value.known is None else constant._replace(known=value.known)
     return refs[value]
 
 

@@ -10,6 +10,7 @@ from tests.frontends.torch.case import Case
 
 QKV = ((2, 2, 3, 2), (2, 2, 4, 2), (2, 2, 4, 2))
 MASK = torch.tensor([[True, False, True, True], [True, True, False, False], [False, False, True, True]])
+MASKS = torch.stack([MASK, MASK.flip(1)])
 ADDED = torch.zeros(3, 4, dtype=torch.float64).masked_fill(~MASK, float("-inf"))
 
 
@@ -24,6 +25,28 @@ class SelfAttention(nn.Module):
 
     def forward(self, x):
         return self.attention(x, x, x, attn_mask=self.mask, need_weights=self.need_weights)[0]
+
+
+class WrittenOut(nn.Module):
+    """Self-attention with a triangle of ones in a buffer, as language models write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(4, 12)
+        self.register_buffer("bias", torch.tril(torch.ones(5, 5), 1).view(1, 1, 5, 5))
+
+    def forward(self, x):
+        n, t, c = x.shape
+        q, k, v = (part.view(n, t, 2, c // 2).transpose(1, 2) for part in self.qkv(x).split(c, dim=2))
+        scores = (q @ k.transpose(-2, -1)) / 2**0.5
+        scores = scores.masked_fill(self.bias[:, :, :t, :t] == 0, float("-inf"))
+        weights = F.dropout(F.softmax(scores, dim=-1), training=self.training)
+        return (weights @ v).transpose(1, 2).reshape(n, t, c)
+
+
+def shifted(q, k, v):
+    """Heads under masks of their own, of which the union counts."""
+    return (q @ k.mT).masked_fill(~MASKS, float("-inf")).softmax(-1) @ v
 
 
 def decomposed(q, k, v):
@@ -70,6 +93,15 @@ CASES = [
         QKV[:2],
         oracles=("gradient",),
     ),
+    Case("written out", WrittenOut(), ((1, 3, 4),), oracles=("gradient",)),
+    Case(
+        "sdpa masks of heads",
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, MASKS),
+        QKV,
+        oracles=("gradient",),
+        reason="mask-varies",
+    ),
+    Case("masks of heads", shifted, QKV, oracles=("gradient",), reason="mask-varies"),
     Case("multi-head", SelfAttention(need_weights=False), ((2, 3, 4),), oracles=("gradient",)),
     Case("multi-head with weights", SelfAttention(need_weights=True), ((2, 3, 4),), oracles=("gradient",)),
 ]

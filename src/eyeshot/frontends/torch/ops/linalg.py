@@ -49,10 +49,7 @@ def pdist(ctx: Context, x: Ref, *args: Any) -> Ref:
         f"aten.{op}.default"
         for op in "linalg_inv_ex linalg_eig linalg_matrix_exp _linalg_svd _linalg_eigh".split()
     ),
-    *(
-        f"aten.{op}.default"
-        for op in "_linalg_det _linalg_slogdet linalg_pinv linalg_lstsq linalg_eigvals".split()
-    ),
+    *(f"aten.{op}.default" for op in "_linalg_det _linalg_slogdet linalg_pinv linalg_eigvals".split()),
     "aten.linalg_pinv.atol_rtol_tensor",
 )
 def matrix_function(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
@@ -64,14 +61,13 @@ def matrix_function(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
     *(
         f"aten.{op}.default"
         for op in """
-    linalg_cholesky_ex cholesky_inverse linalg_qr geqrf linalg_lu
-    linalg_lu_factor_ex
-    linalg_ldl_factor_ex linalg_solve_triangular triangular_solve cholesky_solve linalg_lu_solve lu_unpack
+    linalg_cholesky_ex cholesky_inverse linalg_qr geqrf linalg_lu linalg_lu_factor_ex lu_unpack
+    linalg_ldl_factor_ex linalg_lstsq linalg_solve_triangular triangular_solve cholesky_solve linalg_lu_solve
 """.split()
     )
 )
 def triangular(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
-    """Each element reads its matrices; triangles that are 0, or not needed yet, are counted still."""
+    """Each element reads its matrices; columns and triangles that it does not need are counted still."""
     return [
         ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
         for out in _of_matrices(ctx, tensors_in([args, kwargs]))
