@@ -21,6 +21,7 @@ _TOO_SMALL = (
     "output size is too small", "kernel size can't be greater", "smaller than kernel",
     "padding size should be less", "non-zero size", "too small", "expected more than 1 value per channel",
 )  # fmt: skip
+_MISFIT = ("(unbatched)", "expected 2d or 3d", "expected 3d or 4d", "expected 4d", "doesn't match model")
 
 
 def capture(model: nn.Module, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Trace:
@@ -144,4 +145,6 @@ def _explained(failed: _Failed, inputs: dict[str, Tensor]) -> EyeshotError:
     text = f"in {place}: {type(error).__name__}: {message} [inputs: {shapes}]"
     if any(phrase in message.lower() for phrase in _TOO_SMALL):
         return InputError(f"{text} The input is too small for the network. Use a larger input.")
+    if any(phrase in message.lower() for phrase in _MISFIT):
+        return InputError(f"{text} Give an input of the rank and size that the model is made for.")
     return CaptureError(f"{text} Check that the model runs on inputs of these shapes.")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from eyeshot.frontends.registry import Request
 
 TRAINING = (
-    "the model is in train mode, and was read in it: batch norm takes its statistics from the whole batch, so fields "
-    "behind it are global and reach every sample. For the fields at inference call model.eval() first"
+    "the model is in train mode, and was read in it: batch norm takes its statistics from the whole batch, "
+    "so fields behind it are global and reach every sample. For the fields at inference call model.eval() first"
 )
 
 
@@ -39,9 +39,9 @@ def read(request: Request) -> Reading:
             f'reading {request.model!r} needs PyTorch, which is not installed: pip install "eyeshot[timm]" '
             '(or "eyeshot[torch]" without the model zoos)'
         )
-    from eyeshot.frontends.torch.capture import capture  # noqa: PLC0415 - imports torch
-    from eyeshot.frontends.torch.lower import lower  # noqa: PLC0415 - only with a trace at hand
-    from eyeshot.frontends.torch.zoo import as_given, load  # noqa: PLC0415 - imports torch
+    from eyeshot.frontends.torch.capture import capture
+    from eyeshot.frontends.torch.lower import lower
+    from eyeshot.frontends.torch.zoo import as_given, load
 
     given = request.model
     loaded = load(given, request.weights) if isinstance(given, str) else as_given(given)
@@ -50,7 +50,7 @@ def read(request: Request) -> Reading:
     graph = lower(trace, request.on_unknown)
     if trace.training:
         graph.notes.append(TRAINING)
-    layouts = {name: loaded.layout for name in graph.inputs} if loaded.layout else {}
+    layouts = dict.fromkeys(graph.inputs, loaded.layout) if loaded.layout else {}
     return Reading(graph, loaded.name, layouts, {"training": trace.training, "real": trace.real})
 
 
@@ -62,10 +62,12 @@ def _arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str
     size = request.input_size or loaded.input_size
     if size is None:
         raise InputError(
-            f"the input size of {loaded.name} is not known: pass input_size=(1, 3, 224, 224) (--input-size 1,3,224,224), "
-            "or inputs= with example tensors"
+            f"the input size of {loaded.name} is not known: pass input_size=(1, 3, 224, 224) "
+            "(--input-size 1,3,224,224), or inputs= with example tensors"
         )
-    import torch  # noqa: PLC0415 - a heavy, optional extra
+    if not all(isinstance(each, int) and each >= 0 for each in size):
+        raise InputError(f"input_size {size!r} is no shape: it takes whole numbers, such as (1, 3, 224, 224)")
+    import torch
 
     example = torch.empty(size, device="meta")
     return loaded.arguments(example), {}
