@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 TRAINING = (
     "the model is in train mode, and was read in it: batch norm takes its statistics from the whole batch, "
-    "so fields behind it are global and reach every sample. For the fields at inference call model.eval() first"
+    "so fields behind it are global and reach every sample. For inference call model.eval() first"
 )
 
 

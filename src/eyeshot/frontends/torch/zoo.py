@@ -11,6 +11,7 @@ import ast
 import inspect
 import random
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ from torch.overrides import TorchFunctionMode
 from eyeshot.errors import InputError, MissingExtraError, ModelReferenceError
 
 _LARGE = 64 * 1024
-_RANDOM = {"erfinv_", "normal_", "uniform_"}
-_FILLING = _RANDOM | {"add_", "clamp_", "div_", "fill_", "mul_", "zero_"}
+_PATIENCE = 16
+_FILLING = {"add_", "clamp_", "div_", "erfinv_", "fill_", "mul_", "normal_", "uniform_", "zero_"}
 _WORDS = {"true": True, "false": False, "none": None}
 
 
@@ -282,18 +283,24 @@ def _unset_weights() -> Iterator[None]:
 
 
 class _NoFilling(TorchFunctionMode):
-    """Ops that fill large parameters do nothing."""
+    """Ops that fill large parameters do nothing, until they insist: a loop may wait for what they draw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._skipped: Counter[int] = Counter()
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         keywords = kwargs or {}
-        name = getattr(func, "__name__", "")
         filled = args[0] if args else keywords.get("tensor")
-        if isinstance(filled, Tensor) and filled.numel() > _LARGE:
-            if name in _RANDOM or getattr(func, "__module__", "") == "torch.nn.init":
-                return filled
-            if name in _FILLING and isinstance(filled, nn.Parameter):
+        if isinstance(filled, nn.Parameter) and filled.numel() > _LARGE:
+            fills = (
+                getattr(func, "__name__", "") in _FILLING
+                or getattr(func, "__module__", "") == "torch.nn.init"
+            )
+            if fills and self._skipped[id(filled)] < _PATIENCE:
+                self._skipped[id(filled)] += 1
                 return filled
         return func(*args, **keywords)
 
