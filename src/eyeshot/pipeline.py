@@ -8,6 +8,7 @@ from eyeshot.errors import InputError
 from eyeshot.fields.report import Report, spatial_axes
 from eyeshot.frontends.registry import Request, frontend_for
 from eyeshot.graph.verify import verify
+from eyeshot.jobs import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,9 +53,10 @@ def analyze(
         a typed error that names the cause and the remedy (:mod:`eyeshot.errors`).
     """
     request = Request(model, tuple(input_size) if input_size else None, inputs, kwargs, on_unknown, weights)
-    reading = frontend_for(model).read(request)
-    graph = reading.graph
-    verify(graph)
+    with uncollected():
+        reading = frontend_for(model).read(request)
+        graph = reading.graph
+        verify(graph)
     if not graph.inputs:
         raise InputError(f"{reading.name} ran without any tensor input, so there is nothing to see")
     if input is not None and input not in graph.inputs:

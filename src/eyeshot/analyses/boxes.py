@@ -45,6 +45,7 @@ class Boxes:
             for term in dependency.terms
             if _present(term, places)
         ]
+        found = [(context, sets) for context, sets in found if sets[0][0] != FAR]
         if not found:
             return None
         out = []
@@ -65,7 +66,7 @@ class Boxes:
         context = list(best)
         for term in dependency.terms:
             present = _presence(term, sizes)
-            occupied = occupied | present
+            occupied = occupied | (present & (term.sets[0][0] != FAR))
             for axis, sets in enumerate(term.sets):
                 held = context if local and term.context >> axis & 1 else best
                 held[axis] = np.minimum(held[axis], np.where(present, sets, FAR))

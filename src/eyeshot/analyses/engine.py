@@ -12,6 +12,7 @@ sets on that axis without any variation: global context, which the local view le
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from math import prod
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     Masks = dict[int, Mask]
 
 
+CAP = 48
+
+
 @dataclass(slots=True)
 class Term:
     """A product of sets, one an input axis, where all ``masks`` (by factor position) admit the unit."""
@@ -68,13 +72,12 @@ class Dependency:
 class Engine:
     """Runs one lattice over a graph, from one source node and some of its axes."""
 
-    def __init__(self, graph: Graph, lattice: Any, source: int, axes: Sequence[int], cap: int = 1024) -> None:
+    def __init__(self, graph: Graph, lattice: Any, source: int, axes: Sequence[int]) -> None:
         self.graph = graph
         self.lattice = lattice
         self.source = source
         self.axes = tuple(axes)
         self.extents = tuple(graph.nodes[source].shape[axis] for axis in axes)
-        self.cap = cap
 
     def run(self) -> list[Dependency]:
         """One dependency a node, in the graph's order."""
@@ -88,7 +91,7 @@ class Engine:
                 done.append(Dependency(_plain(node.shape)))
                 continue
             out = self._apply(node, operands)
-            out.reasons = frozenset().union(*(operand.reasons for operand in operands if operand.terms))
+            out.reasons |= frozenset().union(*(operand.reasons for operand in operands if operand.terms))
             if node.reason:
                 out.reasons |= {node.reason}
             done.append(out)
@@ -147,11 +150,11 @@ class Engine:
 
     def _fused(self, cutting: Cutting, terms: list[Term]) -> Dependency:
         """Unite the terms that do not grow by it, and drop those that a saturated one holds already."""
-        if len(terms) == 1:
+        if len(terms) <= 1:
             return Dependency(cutting, terms)
         lattice = self.lattice
         kept: dict[Any, Term] = {}
-        for term in terms:
+        for term in lattice.settled(terms):
             masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
             key = (term.context, masks, tuple(lattice.key(sets) for sets in term.sets))
             held = kept.get(key)
@@ -163,8 +166,8 @@ class Engine:
         fused = list(kept.values())
         if len(fused) > 1:
             fused = self._undominated(fused)
-        if len(fused) > self.cap:
-            return self._capped(cutting, fused)
+        if len(fused) > CAP:
+            return self._condensed(cutting, fused)
         return Dependency(cutting, fused)
 
     def _undominated(self, terms: list[Term]) -> list[Term]:
@@ -175,16 +178,20 @@ class Engine:
                 return [term]
         return terms
 
-    def _capped(self, cutting: Cutting, terms: list[Term]) -> Dependency:
-        """Too many terms: one for each context, present wherever any was. Still contains every field."""
+    def _condensed(self, cutting: Cutting, terms: list[Term]) -> Dependency:
+        """Too many terms: one for each context. Exact where the sets can say themselves where a term is absent."""
+        sizes = flat(cutting)
         out: dict[int, Term] = {}
-        for term in terms:
-            sets = tuple(self._everything(one, range(len(flat(cutting))), cutting, term.masks) for one in term.sets)
-            held = out.get(term.context)
-            if held is not None:
-                sets = tuple(map(self.lattice.union, held.sets, sets))
-            out[term.context] = Term(sets, {}, term.context)
-        return Dependency(cutting, list(out.values()), frozenset({"many-terms"}))
+        reasons: frozenset[str] = frozenset()
+        for context in sorted({term.context for term in terms}):
+            held = [term for term in terms if term.context == context]
+            sets = self.lattice.condensed([(term.sets, term.masks) for term in held], sizes)
+            if sets is None:
+                reasons = frozenset({"many-terms"})
+                wide = [[self._everything(one, range(len(sizes)), cutting, term.masks) for one in term.sets] for term in held]
+                sets = tuple(reduce(self.lattice.union, column) for column in zip(*wide, strict=True))
+            out[context] = Term(sets, {}, context)
+        return Dependency(cutting, list(out.values()), reasons)
 
     def _dense(self, operands: Sequence[Dependency], shape: tuple[int, ...]) -> Dependency:
         terms = []

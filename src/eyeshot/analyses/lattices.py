@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 FAR = 1 << 40
+LARGEST = 1 << 21
 
 
 class SetLattice(ABC):
@@ -52,6 +53,34 @@ class SetLattice(ABC):
     def key(self, sets: Sets) -> Hashable:
         """What must agree for two arrays of sets to unite without growing."""
         return sets.shape
+
+    def settled(self, terms: list[Any]) -> list[Any]:
+        """Terms before they are united; sets need no preparation."""
+        return terms
+
+    def condensed(
+        self, held: Sequence[tuple[tuple[Sets, ...], dict[int, Mask]]], sizes: tuple[int, ...]
+    ) -> tuple[Sets, ...] | None:
+        """Many terms as one whose sets are empty where no term is present; None where that would be too large.
+
+        All sets vary along every masked factor then, so what is absent stays absent in each of them alike.
+        """
+        masked = {position for _, masks in held for position in masks}
+        dims = [
+            size if i in masked or any(one.shape[i + 1] != 1 for sets, _ in held for one in sets) else 1
+            for i, size in enumerate(sizes)
+        ]
+        if prod(dims) > LARGEST:
+            return None
+        rank = len(held[0][0])
+        out = [np.full((len(held[0][0][0]), *dims), self.empty, held[0][0][0].dtype) for _ in range(rank)]
+        for sets, masks in held:
+            place = np.ix_(*(np.flatnonzero(masks[i]) if i in masks else np.arange(n) for i, n in enumerate(dims)))
+            for axis, one in enumerate(sets):
+                window = (slice(None), *place)
+                own = np.broadcast_to(one, (len(one), *dims))[window]
+                out[axis][window] = self.ufunc(out[axis][window], own)
+        return tuple(out)
 
     def varies(self, sets: Sets, position: int) -> bool:
         """Whether the sets differ along a factor."""

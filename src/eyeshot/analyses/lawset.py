@@ -8,7 +8,7 @@ own extent appears nowhere, which is what makes the law free of the input's size
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import gcd, lcm, prod
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from eyeshot.analyses.engine import Term
     from eyeshot.relations import AxisMap, Periodic
 
     Mask = NDArray[np.bool_]
@@ -67,7 +68,34 @@ class Law:
 
     def key(self, law: LawSet) -> Hashable:
         """What must agree for two laws to unite without growing."""
-        return law.bounds.shape, law.steps, law.grows, law.unbounded, law.broken
+        if law.broken:
+            return True
+        moving = tuple(grows for grows, step in zip(law.grows, law.steps, strict=True) if step)
+        return law.bounds.shape, law.steps, moving, law.unbounded
+
+    def settled(self, terms: list[Term]) -> list[Term]:
+        """Where one term has no law on an axis, the sum of terms has none: let all say so, that they may unite."""
+        out = list(terms)
+        for axis in range(len(terms[0].sets)):
+            why = {term.context: term.sets[axis].broken for term in terms if term.sets[axis].broken and not term.masks}
+            for number, term in enumerate(out):
+                law = term.sets[axis]
+                if term.context in why and not (law.broken or law.unbounded or term.masks):
+                    sets = _with(term.sets, axis, broken(law, why[term.context]))
+                    out[number] = replace(term, sets=sets)
+        return out
+
+    def condensed(
+        self, held: Sequence[tuple[tuple[LawSet, ...], dict[int, Mask]]], sizes: tuple[int, ...]
+    ) -> tuple[LawSet, ...]:
+        """Many terms as one: without a law, but with the marks of all."""
+        del sizes
+        columns = zip(*(sets for sets, _ in held), strict=True)
+        return tuple(
+            next((law for law in column if law.unbounded), None)
+            or reduce(_marked, [broken(law, "too many branches") for law in column])
+            for column in columns
+        )
 
     def varies(self, law: LawSet, position: int) -> bool:
         """Whether the field moves along a factor."""
@@ -84,8 +112,10 @@ class Law:
 
     def union(self, one: LawSet, other: LawSet) -> LawSet:
         """The union of two laws with one key."""
-        if one.unbounded or one.broken:
+        if one.unbounded:
             return one
+        if one.broken:
+            return _marked(one, other)
         centered = np.array_equal(one.bounds[0] - one.bounds[1], other.bounds[0] - other.bounds[1])
         return replace(
             one,
@@ -245,9 +275,21 @@ class Law:
 def broken(law: LawSet, why: str) -> LawSet:
     """No law; the steps keep marking what the field moves along."""
     marks = tuple(
-        step or int(period != 1) for step, period in zip(law.steps, law.periods, strict=True)
+        int(step != 0 or period != 1) for step, period in zip(law.steps, law.periods, strict=True)
     )
     return replace(law, bounds=np.zeros((2, *(1 for _ in marks)), np.int64), steps=marks, broken=why)
+
+
+def _marked(one: LawSet, other: LawSet) -> LawSet:
+    """Two broken laws as one: it moves along what either moves along."""
+    if one.steps == other.steps and one.grows == other.grows:
+        return one
+    kinds = [
+        [grows for step, grows in ((a, g), (b, h)) if step]
+        for a, b, g, h in zip(one.steps, other.steps, one.grows, other.grows, strict=True)
+    ]
+    grows = tuple(True if True in kind else None if None in kind else False for kind in kinds)
+    return replace(one, steps=tuple(int(bool(kind)) for kind in kinds), grows=grows)
 
 
 def unbounded(law: LawSet) -> LawSet:

@@ -47,11 +47,20 @@ def _products(mask: Mask, first: int) -> list[dict[int, Mask]]:
     """A mask of any rank as a union of products: rows with the same pattern make one."""
     if mask.ndim == 1:
         return [{} if mask.all() else {first: mask}]
-    patterns, which = np.unique(mask.reshape(len(mask), -1), axis=0, return_inverse=True)
+    rows = mask.reshape(len(mask), -1)
+    seen = rows.any(1)
+    first_pattern = rows[seen.argmax()]
+    if np.array_equal(rows, seen[:, None] & first_pattern):
+        groups = {first_pattern.tobytes(): np.flatnonzero(seen)}
+    else:
+        keys = [row.tobytes() for row in rows]
+        groups = {key: np.flatnonzero([key == other for other in keys]) for key in dict.fromkeys(keys)}
     out = []
-    for number, pattern in enumerate(patterns):
+    for members in groups.values():
+        pattern = rows[members[0]]
         if pattern.any():
-            rows = which.reshape(-1) == number
-            head = {} if rows.all() else {first: rows}
+            place = np.zeros(len(mask), np.bool_)
+            place[members] = True
+            head = {} if place.all() else {first: place}
             out += [head | rest for rest in _products(pattern.reshape(mask.shape[1:]), first + 1)]
     return out

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from eyeshot.analyses.boxes import Boxes
 from eyeshot.analyses.law import Laws
+from eyeshot.jobs import uncollected
 
 if TYPE_CHECKING:
     from eyeshot.graph import Graph
@@ -27,12 +28,14 @@ class Source:
     @cached_property
     def boxes(self) -> Boxes:
         """Clipped boxes of every unit."""
-        return Boxes(self.graph, self.node, self.axes)
+        with uncollected():
+            return Boxes(self.graph, self.node, self.axes)
 
     @cached_property
     def laws(self) -> Laws:
         """The size-free law of every tensor."""
-        return Laws(self.graph, self.node, self.axes)
+        with uncollected():
+            return Laws(self.graph, self.node, self.axes)
 
     def global_since(self, node: int) -> str | None:
         """Where, on the way to a node, a field first became the whole input."""
