@@ -121,8 +121,15 @@ def analyze(
             document = "" if json is None else _document(report, layers, unit)
             shown = document if json == "-" else _table(report, depth, layers, unit, seconds)
         if json not in (None, "-"):
-            Path(json).write_text(document, encoding="utf-8")
+            _save(document, json)
         typer.echo(shown, nl=False)
+
+
+def _save(document: str, place: str) -> None:
+    try:
+        Path(place).write_text(document, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {place!r}: {error.strerror}", param_hint="--json") from error
 
 
 def _table(report: Report, depth: int | None, layers: str | None, unit: Unit | None, seconds: float) -> str:

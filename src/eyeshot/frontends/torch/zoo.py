@@ -215,13 +215,11 @@ def _call(reference: str, text: str) -> tuple[str, list[Any], dict[str, Any]]:
         if not isinstance(parsed, ast.Call):
             return text, [], {}
         args = [ast.literal_eval(node) for node in parsed.args]
-        keywords = {word.arg: ast.literal_eval(word.value) for word in parsed.keywords if word.arg}
-        if len(keywords) < len(parsed.keywords):
-            raise ValueError("keywords need names")  # noqa: TRY301 - told to the user as the parser's errors are
+        keywords = {str(word.arg): ast.literal_eval(word.value) for word in parsed.keywords}
         return ast.unparse(parsed.func), args, keywords
     except (SyntaxError, ValueError) as error:
         raise ModelReferenceError(
-            f"{reference!r}: cannot read {text!r} as a factory with literal arguments ({error}); "
+            f"{reference!r}: cannot read {text!r} as a factory with literal arguments; "
             "write package.module:factory or package.module:factory(1, depth=2)"
         ) from error
 
