@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     Masks = dict[int, Mask]
 
 
-CAP = 48
+FEW, CAP = 8, 96
+"""More terms than FEW are united where that is cheap, more than CAP always."""
 
 
 @dataclass(slots=True)
@@ -166,9 +167,13 @@ class Engine:
         fused = list(kept.values())
         if len(fused) > 1:
             fused = self._undominated(fused)
-        if len(fused) > CAP:
-            return self._condensed(cutting, fused)
-        return Dependency(cutting, fused)
+        return self._fitting(cutting, fused)
+
+    def _fitting(self, cutting: Cutting, terms: list[Term]) -> Dependency:
+        """Keep the number of terms in bounds, where that is cheap or unavoidable."""
+        if len(terms) <= FEW:
+            return Dependency(cutting, terms)
+        return self._condensed(cutting, terms, forced=len(terms) > CAP)
 
     def _undominated(self, terms: list[Term]) -> list[Term]:
         for term in terms:
@@ -178,20 +183,23 @@ class Engine:
                 return [term]
         return terms
 
-    def _condensed(self, cutting: Cutting, terms: list[Term]) -> Dependency:
-        """Too many terms: one for each context. Exact where the sets can say themselves where a term is absent."""
+    def _condensed(self, cutting: Cutting, terms: list[Term], *, forced: bool) -> Dependency:
+        """One term for each context. Exact where the sets can say themselves where a term is absent."""
         sizes = flat(cutting)
-        out: dict[int, Term] = {}
+        out: list[Term] = []
         reasons: frozenset[str] = frozenset()
         for context in sorted({term.context for term in terms}):
             held = [term for term in terms if term.context == context]
-            sets = self.lattice.condensed([(term.sets, term.masks) for term in held], sizes)
-            if sets is None:
+            sets = self.lattice.condensed([(term.sets, term.masks) for term in held], sizes, forced=forced)
+            if sets is not None:
+                out.append(Term(sets, {}, context))
+            elif not forced:
+                out += held
+            else:
                 reasons = frozenset({"many-terms"})
-                wide = [[self._everything(one, range(len(sizes)), cutting, term.masks) for one in term.sets] for term in held]
-                sets = tuple(reduce(self.lattice.union, column) for column in zip(*wide, strict=True))
-            out[context] = Term(sets, {}, context)
-        return Dependency(cutting, list(out.values()), reasons)
+                whole = ([self._everything(one, range(len(sizes)), cutting, term.masks) for one in term.sets] for term in held)
+                out.append(Term(tuple(reduce(self.lattice.union, sets) for sets in zip(*whole, strict=True)), {}, context))
+        return Dependency(cutting, out, reasons)
 
     def _dense(self, operands: Sequence[Dependency], shape: tuple[int, ...]) -> Dependency:
         terms = []
@@ -212,7 +220,7 @@ class Engine:
         if all(group.count == 1 and len(group.sizes) == 1 for group in plan.groups):
             return Dependency(plan.cutting, dependency.terms)
         terms = [out for term in dependency.terms for out in self._recut_term(term, old, plan)]
-        return Dependency(plan.cutting, terms)
+        return self._fitting(plan.cutting, terms) if len(terms) > len(dependency.terms) else Dependency(plan.cutting, terms)
 
     def _recut_term(self, term: Term, old: tuple[int, ...], plan: Recut) -> list[Term]:
         sets = tuple(self._recut_sets(one, old, plan) for one in term.sets)

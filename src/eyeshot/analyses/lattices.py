@@ -7,6 +7,7 @@ leading axis of every array is the payload: (low, -high) for an interval, so tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,19 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 FAR = 1 << 40
-LARGEST = 1 << 21
+CHEAP, MANY = 8, 1 << 21
+
+
+@lru_cache(maxsize=4096)
+def rearrangement(
+    order: tuple[int | None, ...], rank: int
+) -> tuple[tuple[int, ...], tuple[slice | int | None, ...]]:
+    """How to arrange an array of ``rank`` factors behind its payload: a transposition, then an index."""
+    kept = [position for position in order if position is not None]
+    dropped = [position for position in range(rank) if position not in kept]
+    axes = (0, *(position + 1 for position in (*kept, *dropped)))
+    index = (slice(None), *(None if position is None else slice(None) for position in order), *(0 for _ in dropped))
+    return axes, index
 
 
 class SetLattice(ABC):
@@ -59,27 +72,29 @@ class SetLattice(ABC):
         return terms
 
     def condensed(
-        self, held: Sequence[tuple[tuple[Sets, ...], dict[int, Mask]]], sizes: tuple[int, ...]
+        self, held: Sequence[tuple[tuple[Sets, ...], dict[int, Mask]]], sizes: tuple[int, ...], *, forced: bool
     ) -> tuple[Sets, ...] | None:
-        """Many terms as one whose sets are empty where no term is present; None where that would be too large.
+        """Many terms as one whose sets are empty where no term is present; None where that
+        takes too many cells: a few times what they hold now, unless there is no other way (``forced``).
 
         All sets vary along every masked factor then, so what is absent stays absent in each of them alike.
         """
         masked = {position for _, masks in held for position in masks}
-        dims = [
-            size if i in masked or any(one.shape[i + 1] != 1 for sets, _ in held for one in sets) else 1
-            for i, size in enumerate(sizes)
-        ]
-        if prod(dims) > LARGEST:
-            return None
-        rank = len(held[0][0])
-        out = [np.full((len(held[0][0][0]), *dims), self.empty, held[0][0][0].dtype) for _ in range(rank)]
-        for sets, masks in held:
-            place = np.ix_(*(np.flatnonzero(masks[i]) if i in masks else np.arange(n) for i, n in enumerate(dims)))
-            for axis, one in enumerate(sets):
-                window = (slice(None), *place)
-                own = np.broadcast_to(one, (len(one), *dims))[window]
-                out[axis][window] = self.ufunc(out[axis][window], own)
+        out = []
+        for column in zip(*(sets for sets, _ in held), strict=True):
+            dims = [
+                size if i in masked or any(one.shape[i + 1] != 1 for one in column) else 1
+                for i, size in enumerate(sizes)
+            ]
+            if prod(dims) > (MANY if forced else CHEAP * sum(one.size for one in column)):
+                return None
+            whole = np.full((len(column[0]), *dims), self.empty, column[0].dtype)
+            for one, (_, masks) in zip(column, held, strict=True):
+                own = one
+                for position, mask in masks.items():
+                    own = self.blank(own, position, mask)
+                self.ufunc(whole, own, out=whole)
+            out.append(whole)
         return tuple(out)
 
     def varies(self, sets: Sets, position: int) -> bool:
@@ -152,15 +167,8 @@ class SetLattice(ABC):
 
     def arrange(self, sets: Sets, order: Sequence[int | None]) -> Sets:
         """Factors in a new order; None is a factor that nothing varies on; factors left out are read at 0."""
-        kept = [position for position in order if position is not None]
-        if len(kept) + 1 < sets.ndim:
-            index = tuple(slice(None) if axis in kept else 0 for axis in range(sets.ndim - 1))
-            sets = sets[(slice(None), *index)]
-            ranked = sorted(kept)
-            kept = [ranked.index(position) for position in kept]
-        moved = sets.transpose(0, *(position + 1 for position in kept))
-        dims = iter(moved.shape[1:])
-        return moved.reshape(moved.shape[0], *(1 if position is None else next(dims) for position in order))
+        axes, index = rearrangement(tuple(order), sets.ndim - 1)
+        return sets.transpose(axes)[index]
 
     def embed(self, sets: Sets, position: int, offset: int, sizes: tuple[int, int]) -> Sets:
         """Place a factor of extent ``sizes[0]`` at ``offset`` of one of extent ``sizes[1]``; nothing elsewhere."""

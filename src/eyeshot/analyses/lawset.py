@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eyeshot.analyses.lattices import FAR
+from eyeshot.analyses.lattices import FAR, rearrangement
 from eyeshot.relations import summary, tabulate
 
 if TYPE_CHECKING:
@@ -86,10 +86,12 @@ class Law:
         return out
 
     def condensed(
-        self, held: Sequence[tuple[tuple[LawSet, ...], dict[int, Mask]]], sizes: tuple[int, ...]
-    ) -> tuple[LawSet, ...]:
-        """Many terms as one: without a law, but with the marks of all."""
+        self, held: Sequence[tuple[tuple[LawSet, ...], dict[int, Mask]]], sizes: tuple[int, ...], *, forced: bool
+    ) -> tuple[LawSet, ...] | None:
+        """Many terms as one: without a law, but with the marks of all; only where there is no other way."""
         del sizes
+        if not forced:
+            return None
         columns = zip(*(sets for sets, _ in held), strict=True)
         return tuple(
             next((law for law in column if law.unbounded), None)
@@ -244,18 +246,15 @@ class Law:
 
     def arrange(self, law: LawSet, order: Sequence[int | None]) -> LawSet:
         """Factors moved, added (None) and left out (read at 0)."""
-        kept = [position for position in order if position is not None]
-        bounds = law.bounds
-        if len(kept) < len(law.steps):
-            bounds = bounds[(slice(None), *(slice(None) if i in kept else 0 for i in range(len(law.steps))))]
-        ranked = sorted(kept)
-        moved = bounds.transpose(0, *(ranked.index(position) + 1 for position in kept))
-        dims = iter(moved.shape[1:])
-        return replace(
-            law,
-            bounds=moved.reshape(2, *(1 if position is None else next(dims) for position in order)),
-            steps=tuple(0 if position is None else law.steps[position] for position in order),
-            grows=tuple(False if position is None else law.grows[position] for position in order),
+        axes, index = rearrangement(tuple(order), len(law.steps))
+        return LawSet(
+            law.bounds.transpose(axes)[index],
+            tuple(0 if position is None else law.steps[position] for position in order),
+            tuple(False if position is None else law.grows[position] for position in order),
+            law.at_size,
+            law.misaligned,
+            law.unbounded,
+            law.broken,
         )
 
     def embed(self, law: LawSet, position: int, offset: int, sizes: tuple[int, int]) -> LawSet:
