@@ -1,0 +1,72 @@
+"""Arguments and options that commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class View(StrEnum):
+    """Which dependencies count."""
+
+    full = "full"
+    local = "local"
+
+
+class Unknown(StrEnum):
+    """What to do about ops without a lowering."""
+
+    error = "error"
+    dense = "dense"
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        shape = (-1,)
+    if min(shape) < 0:
+        raise typer.BadParameter(f"{text!r} is no list of sizes such as 1,3,224,224")
+    return shape
+
+
+def _unit(text: str) -> Any:
+    from eyeshot.views.units import parse
+
+    try:
+        return parse(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no unit such as 0,8,3,3 (or 0,*,3,3: * is all of an axis)"
+        ) from None
+
+
+_MODEL = (
+    "timm:NAME, torchvision:NAME (both take ?keyword=literal&...), package.module:factory "
+    "or 'package.module:factory(1, depth=2)'."
+)
+_INPUT_SIZE = "Shape of the input; many models know their own."
+_DEPTH = "Levels of modules to show; by default what stays readable."
+_LAYERS = "Show the modules (or else tensors) whose names fit."
+_UNIT = "Show the box of this unit, in --layers or the outputs; * is all."
+_UNKNOWN = "Refuse ops that have no lowering, or let them read everything, flagged."
+_JSON = "Write JSON there; with - print it instead of the table."
+_WEIGHTS = "Weights to load; fields do not depend on them."
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)]
+InputSize = Annotated[Any, typer.Option(parser=_shape, metavar="N,C,H,W", help=_INPUT_SIZE)]
+Depth = Annotated[int | None, typer.Option(min=1, help=_DEPTH)]
+Layers = Annotated[str | None, typer.Option(metavar="GLOB", help=_LAYERS)]
+OneUnit = Annotated[Any, typer.Option(parser=_unit, metavar="N,C,H,W", help=_UNIT)]
+About = Annotated[
+    str | None, typer.Option("--input", metavar="NAME", help="The input that fields are about.")
+]
+Layout = Annotated[str | None, typer.Option(metavar="AXES", help="Axis letters of that input, such as NHWC.")]
+Shown = Annotated[View, typer.Option(help="local leaves out global context, such as gates.")]
+Weights = Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help=_WEIGHTS)]
+OnUnknown = Annotated[Unknown, typer.Option(help=_UNKNOWN)]
+Json = Annotated[str | None, typer.Option(metavar="PATH", help=_JSON)]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
