@@ -39,7 +39,7 @@ def analyze(
         Example tensors instead: any pytree of arguments, and keyword arguments. Only shapes and dtypes matter, unless
         the model's control flow depends on the data.
     input
-        The input that the report is about; the first with floating-point numbers by default.
+        The input that the report is about; the first by default.
     layout
         Axis letters of that input where the default for its rank is wrong: ``"NHWC"``.
     on_unknown
@@ -70,4 +70,4 @@ def analyze(
         else spatial_axes((1,), name)
         for name, node in graph.inputs.items()
     }
-    return Report(graph, reading.name, axes, input_=about, provenance=reading.provenance)
+    return Report(graph, reading.name, axes, input_=about, provenance=reading.provenance, enlarged=reading.enlarged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,3 +133,24 @@ def test_a_table_without_law_is_exact_on_a_fixed_axis() -> None:
     turned = b.along(conv(b, x, 3, 1, 1, 1, 4), {1: (Table.of_rows([[2], [0, 1]], 4), 2)})
     law = Laws(b.graph, 0, (2,)).axis(turned.node, 0)
     assert (law.size, law.why) == (3, None)
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=2, max_size=4),
+    st.sets(st.integers(0, 3)),
+    st.integers(1, 4),
+)
+def test_a_cut_axis_read_through_a_window_is_the_box(sizes: list[int], summed: set[int], kernel: int) -> None:
+    """Some pieces of a cut axis are read whole, the rest is put together again: the law is the box of inner units."""
+    b = Builder()
+    extent = prod(sizes)
+    x = b.input("x", (4 * extent,))
+    pieces = b.reshape(x, (4, *sizes))
+    seen = b.broadcast(b.reduce(pieces, [1 + axis for axis in summed if axis < len(sizes)]), pieces.shape)
+    whole = b.reshape(seen, (4 * extent,))
+    count = 4 * extent - kernel + 1
+    out = b.along(whole, {0: (Window(kernel), count)})
+    law, boxes = Laws(b.graph, 0, (0,)), Boxes(b.graph, 0, (0,))
+    assert law.axis(out.node, 0).why is None
+    for unit in range(count):
+        assert law.at(out.node, (unit,), 0) == boxes.at(out.node, (unit,))[0]

@@ -219,9 +219,10 @@ class Law:
 
     def merge(self, law: LawSet, position: int, sizes: Sequence[int]) -> LawSet:
         """Make one factor of several neighbours."""
-        for size in reversed(sizes[1:]):
-            law = self._merge_two(law, position + len(sizes) - 2, size)
-            sizes = [*sizes[:-2], sizes[-2] * size]
+        last = sizes[-1]
+        for number in range(len(sizes) - 2, -1, -1):
+            law = self._merge_two(law, position + number, last)
+            last *= sizes[number]
         return law
 
     def _merge_two(self, law: LawSet, position: int, size: int) -> LawSet:
@@ -241,7 +242,8 @@ class Law:
                 law = expand(law, position + 1, size) if inner else _repeat(law, position + 1, size)
             step = outer
         if law.broken:
-            step = outer or inner
+            # Without a law nothing tells the pieces of a growing axis apart: together they grow.
+            step, grows = outer or inner, True if grows is None else grows
         return _joined(law, position, step, grows)
 
     def arrange(self, law: LawSet, order: Sequence[int | None]) -> LawSet:

@@ -58,8 +58,8 @@ class Field:
     @cached_property
     def law(self) -> tuple[AxisLaw, ...]:
         """The symbolic law along each axis."""
-        laws = self._source.laws
-        return tuple(laws.axis(self.node, axis, local=self._local) for axis in range(len(self._source.axes)))
+        axes = range(len(self._source.axes))
+        return tuple(self._source.law(self.node, axis, local=self._local) for axis in axes)
 
     @cached_property
     def size(self) -> tuple[int | None, ...]:
@@ -126,8 +126,9 @@ class Field:
 
     @cached_property
     def share(self) -> float:
-        """Share of the input inside the box of the central unit (clipped)."""
-        middle = tuple(n // 2 for n in self.shape)
+        """Share of the input inside the box of the central unit (clipped), all channels and samples together."""
+        moving = self._source.moving(self.node)
+        middle = tuple(n // 2 if axis in moving else None for axis, n in enumerate(self.shape))
         return self.at(*middle).volume / max(1, prod(self._source.extents)) if prod(self.shape) else 0.0
 
     @cached_property

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eyeshot.fields.field import View
+    from eyeshot.fields.source import Enlarged
     from eyeshot.graph import Graph
 
 
@@ -38,7 +39,8 @@ class Report(Mapping[str, Field]):
 
     def __init__(
         self, graph: Graph, model: str, spatial: Mapping[str, InputAxes], *, input_: str | None = None, view: View = "full",
-        provenance: Mapping[str, Any] | None = None, sources: dict[tuple[str, tuple[int, ...]], Source] | None = None,
+        provenance: Mapping[str, Any] | None = None, enlarged: Enlarged | None = None,
+        sources: dict[tuple[str, tuple[int, ...]], Source] | None = None,
     ) -> None:  # fmt: skip
         self.graph = graph
         self.model = model
@@ -46,6 +48,7 @@ class Report(Mapping[str, Field]):
         self.input = input_ or next(iter(spatial))
         self.shown = view
         self.provenance = dict(provenance or {})
+        self._enlarged = enlarged
         self._sources = {} if sources is None else sources
 
     # The mapping
@@ -192,12 +195,13 @@ class Report(Mapping[str, Field]):
     def _source(self, name: str, node: int, axes: InputAxes) -> Source:
         key = (name, axes.axes)
         if key not in self._sources:
-            self._sources[key] = Source(self.graph, name, node, axes.axes, axes.letters)
+            again = self._enlarged if list(self.graph.inputs.values()) == [node] else None
+            self._sources[key] = Source(self.graph, name, node, axes.axes, axes.letters, again)
         return self._sources[key]
 
     def _again(self, name: str, view: View) -> Report:
         return Report(
-            self.graph, self.model, self.spatial, input_=name, view=view, provenance=self.provenance, sources=self._sources
+            self.graph, self.model, self.spatial, input_=name, view=view, provenance=self.provenance, enlarged=self._enlarged, sources=self._sources
         )
 
 

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from eyeshot.analyses.boxes import Boxes
+from eyeshot.analyses.factors import positions
 from eyeshot.analyses.law import Laws
+from eyeshot.errors import EyeshotError
 from eyeshot.jobs import uncollected
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from eyeshot.analyses.law import AxisLaw
     from eyeshot.graph import Graph
+
+    Enlarged = Callable[[tuple[int, ...]], Graph]
 
 
 class Source:
     """One input (or earlier tensor) of a graph with the axes asked about."""
 
-    def __init__(self, graph: Graph, name: str, node: int, axes: tuple[int, ...], letters: str) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        name: str,
+        node: int,
+        axes: tuple[int, ...],
+        letters: str,
+        enlarged: Enlarged | None = None,
+    ) -> None:
+        self._enlarged = enlarged
         self.graph = graph
         self.name = name
         self.node = node
@@ -36,6 +53,41 @@ class Source:
         """The size-free law of every tensor."""
         with uncollected():
             return Laws(self.graph, self.node, self.axes)
+
+    def law(self, node: int, axis: int, *, local: bool = False) -> AxisLaw:
+        """The law of a tensor along one axis.
+
+        A law that one size leaves open (``at_size``) holds at every size if it is the same at twice the extents, where
+        the model takes them.
+        """
+        law = self.laws.axis(node, axis, local=local)
+        if not law.at_size or self._twin is None:
+            return law
+        other = self._twin.axis(node, axis, local=local)
+        return replace(law, at_size=replace(other, at_size=True) != law)
+
+    def moving(self, node: int) -> set[int]:
+        """The axes of a tensor along which boxes move."""
+        dependency = self.boxes.dependencies[node]
+        return {
+            axis
+            for axis in range(len(dependency.cutting))
+            for position in positions(dependency.cutting, axis)
+            if any(sets.shape[position + 1] != 1 for term in dependency.terms for sets in term.sets)
+        }
+
+    @cached_property
+    def _twin(self) -> Laws | None:
+        """The laws at twice the extents; None if the model refuses them or computes something else there."""
+        if self._enlarged is None:
+            return None
+        try:
+            with uncollected():
+                graph = self._enlarged(self.axes)
+        except EyeshotError:
+            return None
+        same = [type(node.relation) for node in graph.nodes] == [type(node.relation) for node in self.graph.nodes]
+        return Laws(graph, self.node, self.axes) if same else None
 
     def global_since(self, node: int) -> str | None:
         """Where, on the way to a node, a field first became the whole input."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from eyeshot.errors import ModelReferenceError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from eyeshot.graph import Graph
 
@@ -34,12 +34,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a frontend hands on: the graph, the model's name, the layouts it knows, and where all this came from."""
+    """What a frontend hands on: the graph, the model's name, the layouts it knows, and where all this came from.
+
+    ``enlarged`` reads the model again with twice the extents of the given axes, to tell what grows with the input from
+    what is fixed; None where the inputs were the user's own.
+    """
 
     graph: Graph
     name: str
     layouts: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    enlarged: Callable[[tuple[int, ...]], Graph] | None = None
 
 
 class Frontend(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from eyeshot.frontends.registry import Reading
 
 if TYPE_CHECKING:
     from eyeshot.frontends.registry import Request
+    from eyeshot.graph import Graph
 
 TRAINING = (
     "the model is in train mode, and was read in it: batch norm takes its statistics from the whole batch, "
@@ -51,7 +53,16 @@ def read(request: Request) -> Reading:
     if trace.training:
         graph.notes.append(TRAINING)
     layouts = dict.fromkeys(graph.inputs, loaded.layout) if loaded.layout else {}
-    return Reading(graph, loaded.name, layouts, {"training": trace.training, "real": trace.real})
+
+    def enlarged(axes: tuple[int, ...]) -> Graph:
+        size = request.input_size or loaded.input_size or ()
+        doubled = tuple(2 * extent if axis in axes else extent for axis, extent in enumerate(size))
+        args, kwargs = _arguments(replace(request, input_size=doubled), loaded)
+        return lower(capture(loaded.model, args, kwargs), request.on_unknown)
+
+    provenance = {"training": trace.training, "real": trace.real}
+    own_inputs = request.inputs is not None or bool(request.kwargs)
+    return Reading(graph, loaded.name, layouts, provenance, None if own_inputs or trace.real else enlarged)
 
 
 def _arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
