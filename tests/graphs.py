@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from eyeshot.graph import Builder, Graph, Ref
-from eyeshot.relations import All, Identity, Prefix, Suffix, Table, Window
-from eyeshot.relations import tables
+from eyeshot.relations import All, Identity, Prefix, Suffix, Table, Window, tables
 
 if TYPE_CHECKING:
     from eyeshot.relations import AxisMap
@@ -20,7 +19,9 @@ LARGEST = 64
 @st.composite
 def axis_maps(draw: st.DrawFn, extent: int) -> tuple[AxisMap, int]:
     """A legal map from an axis of ``extent``, with the extent it leads to."""
-    kind = draw(st.sampled_from(["window", "transposed", "slice", "table", "same", "all", "scan", "pad", "adaptive"]))
+    kind = draw(
+        st.sampled_from(["window", "transposed", "slice", "table", "same", "all", "scan", "pad", "adaptive"])
+    )
     if kind == "window":
         kernel, stride = draw(st.integers(1, 3)), draw(st.integers(1, 3))
         dilation, padding = draw(st.integers(1, 2)), draw(st.integers(0, 2))
@@ -76,7 +77,11 @@ def graphs(draw: st.DrawFn, steps: int = 8) -> Graph:
 
 @st.composite
 def _step(draw: st.DrawFn, builder: Builder, made: list[Ref], x: Ref) -> Ref:
-    kind = draw(st.sampled_from(["along", "along", "along", "reshape", "permute", "join", "concat", "contract", "pool"]))
+    kind = draw(
+        st.sampled_from(
+            ["along", "along", "along", "reshape", "permute", "join", "concat", "contract", "pool"]
+        )
+    )
     rank = len(x.shape)
     if kind == "along" and rank:
         axes = draw(st.sets(st.integers(0, rank - 1), min_size=1, max_size=2))
@@ -99,7 +104,9 @@ def _step(draw: st.DrawFn, builder: Builder, made: list[Ref], x: Ref) -> Ref:
         other = draw(st.sampled_from(same))
         support = None
         if draw(st.booleans()):
-            rows = draw(st.lists(st.sets(st.integers(0, x.shape[1] - 1)), min_size=x.shape[1], max_size=x.shape[1]))
+            rows = draw(
+                st.lists(st.sets(st.integers(0, x.shape[1] - 1)), min_size=x.shape[1], max_size=x.shape[1])
+            )
             support = ("i", "k", Table.of_rows([sorted(row) for row in rows], x.shape[1]))
         scores = builder.contract("bid,bkd->bik", x, other)
         return builder.contract("bik,bkd->bid", scores, other, support=support)

@@ -62,8 +62,19 @@ class Row:
     def cells(self) -> list[str]:
         """The line's cells."""
         forward = "" if self.forward is None else f"{self.forward:.0f}"
-        times = [f"{value:.0f}" for value in (self.build, self.read)] + [f"{self.boxes:.1f}", f"{self.law:.1f}", forward]
-        return [self.model, *times, str(self.hull), str(self.sound), str(self.dense), self.problem or self.reasons]
+        times = [f"{value:.0f}" for value in (self.build, self.read)] + [
+            f"{self.boxes:.1f}",
+            f"{self.law:.1f}",
+            forward,
+        ]
+        return [
+            self.model,
+            *times,
+            str(self.hull),
+            str(self.sound),
+            str(self.dense),
+            self.problem or self.reasons,
+        ]
 
 
 def representatives() -> list[str]:
@@ -73,7 +84,7 @@ def representatives() -> list[str]:
         config = timm.get_pretrained_cfg(name, allow_unregistered=True)
         size = max((config.input_size if config is not None else None) or (3, 224, 224))
         word = next((i for i, part in enumerate(SMALL) if part in name and not name.startswith("test_")), 50)
-        return size > 256, word, len(name), name  # noqa: PLR2004 - the zoo's usual sizes end there
+        return size > 256, word, len(name), name
 
     files = registry._module_to_models  # noqa: SLF001 - timm lists its files nowhere else
     chosen = [f"timm:{min(files[file], key=rank)}" for file in sorted(files)]
@@ -89,12 +100,15 @@ def measure(reference: str) -> Row:
     row.build = 1e3 * (clock() - started)
     started = clock()
     size = loaded.input_size
-    assert size is not None  # noqa: S101 - every zoo model states its size
+    assert size is not None
     reading = frontend.read(Request(loaded.model, inputs=loaded.arguments(torch.empty(size, device="meta"))))
     verify(reading.graph)
     row.read = 1e3 * (clock() - started)
     graph = reading.graph
-    axes = {name: spatial_axes(graph.nodes[node].shape, name, loaded.layout) for name, node in graph.inputs.items()}
+    axes = {
+        name: spatial_axes(graph.nodes[node].shape, name, loaded.layout)
+        for name, node in graph.inputs.items()
+    }
     report = Report(graph, reference, axes)
     source = report.tensors[0]._source  # noqa: SLF001 - the analyses alone are timed
     started = clock()
@@ -146,21 +160,27 @@ def attempt(reference: str) -> Row:
 
 def table(rows: list[Row], seconds: float) -> str:
     """The result as Markdown."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout  # noqa: S607 - git is found by name
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout
     failed = [row for row in rows if row.problem]
     ratios = sorted((row.boxes + row.law) / row.forward for row in rows if row.forward)
+    versions = f"torch {torch.__version__}, timm {timm.__version__}, torchvision {torchvision.__version__}"
+    made = f"commit {commit.strip()}; {datetime.now(UTC):%Y-%m-%d}; Python {platform.python_version()}, {versions}"
+    hull, sound, dense = (sum(getattr(row, kind) for row in rows) for kind in ("hull", "sound", "dense"))
+    in_models = sum(row.dense > 0 for row in rows)
+    answered = f"{len(rows)} models: {len(rows) - len(failed)} answered, {len(failed)} not."
+    kinds = (
+        f"{hull} tensors with exact boxes (hull), {sound} sound; {dense} dense nodes in {in_models} models."
+    )
+    middle, most = (ratios[len(ratios) // 2], ratios[-1]) if ratios else (0.0, 0.0)
     head = [
         "# Zoo families",
         "",
-        f"Command: `make zoo-families`; commit {commit.strip()}; {datetime.now(UTC):%Y-%m-%d}; Python "
-        f"{platform.python_version()}, torch {torch.__version__}, timm {timm.__version__}, torchvision {torchvision.__version__}; "
-        f"one thread, {seconds:.0f} s in all.",
+        f"Command: `make zoo-families`; {made}; one thread, {seconds:.0f} s in all.",
         "",
-        f"{len(rows)} models: {len(rows) - len(failed)} answered, {len(failed)} not. "
-        f"{sum(row.hull for row in rows)} tensors with exact boxes (hull), {sum(row.sound for row in rows)} sound; "
-        f"{sum(row.dense for row in rows)} dense nodes in {sum(row.dense > 0 for row in rows)} models.",
-        f"Boxes + law against one plain meta forward: median {ratios[len(ratios) // 2]:.3f}, largest {ratios[-1]:.3f}."
-        if ratios else "",
+        f"{answered} {kinds}",
+        f"Boxes + law against one plain meta forward: median {middle:.3f}, largest {most:.3f}.",
         "",
         "Milliseconds; read = capture + lowering + verification. Torchvision's detection models run for real.",
         "",

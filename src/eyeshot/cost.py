@@ -13,8 +13,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """``parameters`` in elements, ``macs`` in multiply-accumulates of convolutions and matrix products, ``activation_bytes``
-    of the output alone."""
+    """What one layer costs.
+
+    ``parameters`` in elements, ``macs`` in multiply-accumulates of convolutions and matrix products, ``activation_bytes``
+    of the output alone.
+    """
 
     parameters: int
     macs: int
@@ -37,6 +40,8 @@ class Costs:
     def of_module(self, module: ModuleOutput, shape: tuple[int, ...], itemsize: int) -> Cost:
         """Everything computed during the module's call, its submodules included."""
         prefix = f"{module.path}." if module.path else ""
-        inside = sum(count for path, count in self.owned.items() if path == module.path or path.startswith(prefix))
+        inside = sum(
+            count for path, count in self.owned.items() if path == module.path or path.startswith(prefix)
+        )
         macs = self._macs[module.last_tensor] - self._macs[module.first_tensor]
         return Cost(inside, macs, prod(shape) * itemsize)

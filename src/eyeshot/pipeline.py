@@ -70,4 +70,6 @@ def analyze(
         else spatial_axes((1,), name)
         for name, node in graph.inputs.items()
     }
-    return Report(graph, reading.name, axes, input_=about, provenance=reading.provenance, enlarged=reading.enlarged)
+    return Report(
+        graph, reading.name, axes, input_=about, provenance=reading.provenance, enlarged=reading.enlarged
+    )

@@ -31,7 +31,9 @@ def test_boxes_are_the_hulls(graph: Graph) -> None:
         starts, stops, occupied = boxes.arrays(number, shape)
         for unit in np.ndindex(*shape):
             found = boxes.at(number, unit)
-            assert (found is not None) == bool(reads[unit].any()) == bool(np.broadcast_to(occupied, shape)[unit])
+            assert (
+                (found is not None) == bool(reads[unit].any()) == bool(np.broadcast_to(occupied, shape)[unit])
+            )
             for axis in range(rank):
                 expected = hulls(reads[unit], axis)
                 assert (found[axis] if found else (0, 0)) == expected

@@ -16,7 +16,9 @@ from eyeshot.relations import All, Table, Window, tables
 Step = tuple[str, tuple[int, ...]]
 
 STEPS = st.one_of(
-    st.tuples(st.just("conv"), st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.integers(0, 3))),
+    st.tuples(
+        st.just("conv"), st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(1, 3), st.integers(0, 3))
+    ),
     st.tuples(st.just("transposed"), st.tuples(st.integers(1, 5), st.integers(1, 3), st.integers(0, 1))),
     st.tuples(st.just("stretch"), st.tuples(st.integers(2, 3))),
     st.tuples(st.just("skip"), st.tuples(st.integers(1, 3), st.integers(1, 3))),
@@ -48,7 +50,9 @@ def step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
         case "transposed", (kernel, between, padding):
             padding = min(padding, kernel - 1)
             count = (x.shape[2] - 1) * between - 2 * padding + kernel
-            return b.along(x, {1: (All(), 6), 2: (Window(kernel, 1, 1, kernel - 1 - padding, between), count)})
+            return b.along(
+                x, {1: (All(), 6), 2: (Window(kernel, 1, 1, kernel - 1 - padding, between), count)}
+            )
         case "stretch", (times,):
             return b.along(x, {2: (tables.stretch(times, x.shape[2]), times * x.shape[2])})
         case "skip", (half, dilation):
@@ -58,7 +62,9 @@ def step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
         case "crop", (amount,):
             return b.pad(x, {2: (-amount, -amount)})
         case "reflect", (amount,):
-            return b.along(x, {2: (tables.pad(amount, amount, x.shape[2], "reflect"), x.shape[2] + 2 * amount)})
+            return b.along(
+                x, {2: (tables.pad(amount, amount, x.shape[2], "reflect"), x.shape[2] + 2 * amount)}
+            )
         case "shuffle", (times,):
             wide = conv(b, x, 3, 1, 1, 1, 6 * times)
             cut = b.permute(b.reshape(wide, (1, 6, times, wide.shape[2])), (0, 1, 3, 2))

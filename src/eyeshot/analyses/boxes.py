@@ -6,7 +6,7 @@ The hull of a union is the hull of the hulls, so intervals lose nothing that a b
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from eyeshot.analyses.engine import Dependency, Term
+    from eyeshot.analyses.terms import Dependency, Term
     from eyeshot.graph import Graph
 
     Index = Sequence[int | None]
@@ -36,8 +36,10 @@ class Boxes:
         self.rank = len(axes)
 
     def at(self, node: int, index: Index, *, local: bool = False) -> list[tuple[int, int]] | None:
-        """First and one-past-last input index on each axis for one unit; None in a place of the index is the union
-        over that axis. None if the unit reads nothing."""
+        """First and one-past-last input index on each axis for one unit; None if it reads nothing.
+
+        None in a place of the index is the union over that axis.
+        """
         dependency = self.dependencies[node]
         places = factor_places(dependency, index)
         found = [
@@ -77,7 +79,7 @@ class Boxes:
         return [array[0] for array in blank], [-array[1] for array in blank], taken
 
 
-def _unfactor(array: NDArray[np.int64], dependency: Dependency, shape: tuple[int, ...]) -> NDArray[np.int64]:
+def _unfactor(array: NDArray[Any], dependency: Dependency, shape: tuple[int, ...]) -> NDArray[Any]:
     """An array over factors as one over axes; axes it does not vary on keep extent 1."""
     dims: list[int] = []
     target: list[int] = []
@@ -127,7 +129,7 @@ def _pick(sets: NDArray[np.int64], term: Term, places: list[int | None]) -> NDAr
         if sets.shape[axis] == 1:
             sets = sets.squeeze(axis)
         elif place is not None:
-            sets = sets.take(place, axis)
+            sets = np.take(sets, place, axis)
         else:
             mask = term.masks.get(position)
             sets = (sets if mask is None else sets.compress(mask, axis)).min(axis)

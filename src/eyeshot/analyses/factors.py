@@ -7,7 +7,7 @@ axis; every axis has at least one factor, and an axis of extent 1 has ``(1,)``.
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from math import prod
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ Cutting = tuple[tuple[int, ...], ...]
 
 
 class Group(NamedTuple):
-    """``count`` old factors, starting at old position ``first``, become the factors ``sizes``."""
+    """``held`` old factors, starting at old position ``first``, become the factors ``sizes``."""
 
     first: int
-    count: int
+    held: int
     sizes: tuple[int, ...]
 
 
@@ -106,7 +106,7 @@ def _suffixes(sizes: list[int] | tuple[int, ...]) -> set[int]:
 def _chain(sets: list[set[int]]) -> list[int] | None:
     """All boundaries in descending order if each divides the one before; None otherwise."""
     merged = sorted(set().union(*sets), reverse=True)
-    divides = all(big % small == 0 for big, small in zip(merged, merged[1:], strict=False))
+    divides = all(big % small == 0 for big, small in pairwise(merged))
     return merged if divides else None
 
 
@@ -136,7 +136,7 @@ def recut(old: Cutting, new: Cutting) -> Recut:
             groups.append(Group(first, len(before), after))
         else:
             inner = reshaped(before, after)
-            groups += [Group(first + group.first if group.count else -1, group.count, group.sizes)
+            groups += [Group(first + group.first if group.held else -1, group.held, group.sizes)
                        for group in inner.groups]  # fmt: skip
         first += len(before)
     return Recut(tuple(groups), new)

@@ -37,7 +37,11 @@ def rearrangement(
     kept = [position for position in order if position is not None]
     dropped = [position for position in range(rank) if position not in kept]
     axes = (0, *(position + 1 for position in (*kept, *dropped)))
-    index = (slice(None), *(None if position is None else slice(None) for position in order), *(0 for _ in dropped))
+    index = (
+        slice(None),
+        *(None if position is None else slice(None) for position in order),
+        *(0 for _ in dropped),
+    )
     return axes, index
 
 
@@ -72,10 +76,15 @@ class SetLattice(ABC):
         return terms
 
     def condensed(
-        self, held: Sequence[tuple[tuple[Sets, ...], dict[int, Mask]]], sizes: tuple[int, ...], *, forced: bool
+        self,
+        held: Sequence[tuple[tuple[Sets, ...], dict[int, Mask]]],
+        sizes: tuple[int, ...],
+        *,
+        forced: bool,
     ) -> tuple[Sets, ...] | None:
-        """Many terms as one whose sets are empty where no term is present; None where that
-        takes too many cells: a few times what they hold now, unless there is no other way (``forced``).
+        """Many terms as one whose sets are empty where no term is present.
+
+        None where that takes too many cells: a few times what they hold now, unless there is no other way (``forced``).
 
         All sets vary along every masked factor then, so what is absent stays absent in each of them alike.
         """
@@ -99,11 +108,11 @@ class SetLattice(ABC):
 
     def varies(self, sets: Sets, position: int) -> bool:
         """Whether the sets differ along a factor."""
-        return sets.shape[position + 1] != 1
+        return bool(sets.shape[position + 1] != 1)
 
     def constant(self, sets: Sets) -> bool:
         """Whether the sets vary along nothing."""
-        return sets.size == sets.shape[0]
+        return len(sets) == sets.size
 
     def along(
         self, sets: Sets, position: int, amap: AxisMap, sizes: tuple[int, int], mask: Mask | None
@@ -144,11 +153,13 @@ class SetLattice(ABC):
         for position in where:
             if position in masks and sets.shape[position + 1] != 1:
                 sets = self.blank(sets, position, masks[position])
-        return self.ufunc.reduce(sets, axis=tuple(position + 1 for position in where), keepdims=True)
+        united: Sets = self.ufunc.reduce(sets, axis=tuple(position + 1 for position in where), keepdims=True)
+        return united
 
     def union(self, one: Sets, other: Sets) -> Sets:
         """The union, unit by unit."""
-        return self.ufunc(one, other)
+        united: Sets = self.ufunc(one, other)
+        return united
 
     def split(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
         """Cut one factor into several (none drops a factor of extent 1)."""

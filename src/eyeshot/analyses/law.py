@@ -22,7 +22,7 @@ from eyeshot.analyses.lawset import LIMIT, Law, LawSet, broken, expand
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from eyeshot.analyses.engine import Dependency, Term
+    from eyeshot.analyses.terms import Dependency, Term
     from eyeshot.graph import Graph
 
 Rational = int | Fraction
@@ -60,7 +60,9 @@ class Laws:
     def axis(self, node: int, axis: int, *, local: bool = False) -> AxisLaw:
         """The law of a tensor along one of the axes asked about."""
         dependency = self._merged(node, axis)
-        terms = [term for term in dependency.terms if not (local and term.context >> axis & 1)] or dependency.terms
+        terms = [
+            term for term in dependency.terms if not (local and term.context >> axis & 1)
+        ] or dependency.terms
         if not terms:
             return NOTHING
         laws = [term.sets[axis] for term in terms]
@@ -80,7 +82,7 @@ class Laws:
         for place, factors in enumerate(dependency.cutting):
             where = positions(dependency.cutting, place)
             if len(factors) > 1 and self._movers(dependency, where) == {axis}:
-                dependency = self._engine.single(dependency, place)
+                dependency = self._engine.terms.single(dependency, place)
         return dependency
 
     def _movers(self, dependency: Dependency, where: range) -> set[int]:
@@ -93,7 +95,9 @@ class Laws:
             if any(lattice.varies(law, position) for position in where)
         }
 
-    def at(self, node: int, index: Sequence[int | None], axis: int, *, local: bool = False) -> tuple[int, int] | None:
+    def at(
+        self, node: int, index: Sequence[int | None], axis: int, *, local: bool = False
+    ) -> tuple[int, int] | None:
         """The unclipped first and one-past-last index of one unit, None where there is no law."""
         dependency = self.dependencies[node]
         places = factor_places(dependency, index)
@@ -176,7 +180,9 @@ def _merged(laws: Sequence[LawSet], terms: Sequence[Term], sizes: Sequence[int])
     bounds = None
     misaligned = any(law.misaligned for law in laws)
     masked = sorted({position for term in terms for position in term.masks})
-    patterns = [_patterns([term.masks.get(position) for term in terms], sizes[position]) for position in masked]
+    patterns = [
+        _patterns([term.masks.get(position) for term in terms], sizes[position]) for position in masked
+    ]
     grids = np.indices([len(p) for p in patterns]).reshape(len(patterns), -1).T if patterns else [()]
     for combination in grids:
         present = np.ones(len(terms), np.bool_)
@@ -191,7 +197,7 @@ def _merged(laws: Sequence[LawSet], terms: Sequence[Term], sizes: Sequence[int])
         for other in here[1:]:
             union = np.minimum(union, other)
         bounds = union if bounds is None else _wider(bounds, union)
-    assert bounds is not None  # noqa: S101 - a term without a present unit does not exist
+    assert bounds is not None
     steps = tuple(max((law.steps[i] for law in laws), key=abs) for i in range(len(sizes)))
     grows = laws[0].grows
     return LawSet(bounds, steps, grows, any(law.at_size for law in laws), misaligned)

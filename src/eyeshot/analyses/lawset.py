@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from eyeshot.analyses.engine import Term
+    from eyeshot.analyses.terms import Term
     from eyeshot.relations import AxisMap, Periodic
 
     Mask = NDArray[np.bool_]
@@ -77,7 +77,11 @@ class Law:
         """Where one term has no law on an axis, the sum of terms has none: let all say so, that they may unite."""
         out = list(terms)
         for axis in range(len(terms[0].sets)):
-            why = {term.context: term.sets[axis].broken for term in terms if term.sets[axis].broken and not term.masks}
+            why = {
+                term.context: term.sets[axis].broken
+                for term in terms
+                if term.sets[axis].broken and not term.masks
+            }
             for number, term in enumerate(out):
                 law = term.sets[axis]
                 if term.context in why and not (law.broken or law.unbounded or term.masks):
@@ -86,7 +90,11 @@ class Law:
         return out
 
     def condensed(
-        self, held: Sequence[tuple[tuple[LawSet, ...], dict[int, Mask]]], sizes: tuple[int, ...], *, forced: bool
+        self,
+        held: Sequence[tuple[tuple[LawSet, ...], dict[int, Mask]]],
+        sizes: tuple[int, ...],
+        *,
+        forced: bool,
     ) -> tuple[LawSet, ...] | None:
         """Many terms as one: without a law, but with the marks of all; only where there is no other way."""
         del sizes
@@ -105,7 +113,7 @@ class Law:
 
     def constant(self, law: LawSet) -> bool:
         """Whether the field moves along nothing."""
-        return law.bounds.size == 2 and not any(law.steps)  # noqa: PLR2004 - one interval
+        return law.bounds.size == 2 and not any(law.steps)
 
     def saturated(self, law: LawSet, extent: int) -> bool:
         """Unbounded fields hold every other."""
@@ -227,7 +235,10 @@ class Law:
 
     def _merge_two(self, law: LawSet, position: int, size: int) -> LawSet:
         """Merge the factor at ``position`` with the next, of extent ``size``."""
-        (rows, columns), (outer, inner) = law.periods[position : position + 2], law.steps[position : position + 2]
+        (rows, columns), (outer, inner) = (
+            law.periods[position : position + 2],
+            law.steps[position : position + 2],
+        )
         kinds = law.grows[position : position + 2]
         grows = True if True in kinds else None if None in kinds else False
         affine = rows == 1 and size % columns == 0 and outer == inner * (size // columns)
@@ -275,9 +286,7 @@ class Law:
 
 def broken(law: LawSet, why: str) -> LawSet:
     """No law; the steps keep marking what the field moves along."""
-    marks = tuple(
-        int(step != 0 or period != 1) for step, period in zip(law.steps, law.periods, strict=True)
-    )
+    marks = tuple(int(step != 0 or period != 1) for step, period in zip(law.steps, law.periods, strict=True))
     return replace(law, bounds=np.zeros((2, *(1 for _ in marks)), np.int64), steps=marks, broken=why)
 
 
@@ -374,4 +383,3 @@ def _read_phases(
     if plan.empty.any():
         out[(slice(None),) * axis + (plan.empty,)] = FAR
     return out, step * plan.advance
-

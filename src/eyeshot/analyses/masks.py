@@ -29,15 +29,13 @@ def mapped_mask(amap: AxisMap, sizes: tuple[int, int], mask: Mask | None) -> Mas
     return out
 
 
-def cut_mask(
-    masks: Sequence[Mask | None], old: Sequence[int], sizes: Sequence[int]
-) -> list[dict[int, Mask]]:
+def cut_mask(masks: Sequence[Mask | None], old: Sequence[int], sizes: Sequence[int]) -> list[dict[int, Mask]]:
     """Masks of old factors as masks of new ones: a list of products whose union they are."""
     if all(mask is None for mask in masks):
         return [{}]
     if len(masks) == len(sizes) == 1 and masks[0] is not None:
         return [{0: masks[0]}]
-    whole = np.ones((), np.bool_)
+    whole: Mask = np.ones(1, np.bool_)
     for mask, size in zip(masks, old, strict=True):
         whole = np.logical_and.outer(whole, np.ones(size, np.bool_) if mask is None else mask)
     return _products(whole.reshape(tuple(sizes)), 0) if sizes else [{}]
@@ -48,7 +46,7 @@ def _products(mask: Mask, first: int) -> list[dict[int, Mask]]:
     if mask.ndim == 1:
         return [{} if mask.all() else {first: mask}]
     rows = mask.reshape(len(mask), -1)
-    seen = rows.any(1)
+    seen: Mask = np.any(rows, axis=1)
     first_pattern = rows[seen.argmax()]
     if np.array_equal(rows, seen[:, None] & first_pattern):
         groups = {first_pattern.tobytes(): np.flatnonzero(seen)}

@@ -11,6 +11,8 @@ from eyeshot.errors import QuestionError
 from eyeshot.geometry import Box
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -27,13 +29,22 @@ Kind = Literal["hull", "sound", "exact", "shadow"]
 class Field:
     """What the units of one tensor see of one input, on its spatial axes.
 
-    Tuples have one entry a spatial axis of the input. ``size``, ``stride``, ``offset``, ``phases`` and ``halo`` are the law on
-    unclipped integers (R, S and -P of Araujo, Norris & Sim 2019); boxes are clipped to the input. An entry None means no
-    bound. Where an axis has no law at all (``law[axis].why`` says why), ``size`` is the largest clipped extent at this size.
+    Tuples have one entry a spatial axis of the input. ``size``, ``stride``, ``offset``, ``phases`` and ``halo`` are the
+    law on unclipped integers (R, S and -P of Araujo, Norris & Sim 2019); boxes are clipped to the input. An entry None
+    means no bound. Where an axis has no law at all (``law[axis].why`` says why), ``size`` is the largest clipped extent
+    at this size. The law describes inner units: at borders, padding that reflects or wraps reads elsewhere.
     """
 
     def __init__(
-        self, name: str, op: str, shape: tuple[int, ...], node: int, source: Source, view: View, cost: Cost, dtype: str
+        self,
+        name: str,
+        op: str,
+        shape: tuple[int, ...],
+        node: int,
+        source: Source,
+        view: View,
+        cost: Cost,
+        dtype: str,
     ) -> None:
         self.name = name
         self.op = op
@@ -151,9 +162,7 @@ class Field:
             return Box((0,) * len(axes), (0,) * len(axes))
         ideal = [self._source.laws.at(self.node, unit, axis, local=self._local) for axis in axes]
         known = [pair for pair in ideal if pair is not None]
-        whole = Box(*zip(*known, strict=True)) if len(known) == len(axes) else None
-        start, stop = zip(*found, strict=True)
-        return Box(start, stop, whole)
+        return _box(found, _box(known) if len(known) == len(axes) else None)
 
     def boxes(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]], NDArray[np.bool_]]:
         """Every unit's box: starts and stops on each axis and whether it sees anything, broadcastable to ``shape``."""
@@ -180,8 +189,13 @@ class Field:
                     f"[{-extent}, {extent - 1}]"
                 )
         return tuple(
-            place if place is None else place % extent for place, extent in zip(index, self.shape, strict=True)
+            place if place is None else place % extent
+            for place, extent in zip(index, self.shape, strict=True)
         )
+
+
+def _box(pairs: Sequence[tuple[int, int]], unclipped: Box | None = None) -> Box:
+    return Box(tuple(start for start, _ in pairs), tuple(stop for _, stop in pairs), unclipped)
 
 
 def _center(law: AxisLaw) -> Rational | None:

@@ -69,7 +69,9 @@ class Report(Mapping[str, Field]):
         field = self._by_name.get(name)
         if field is None:
             near = get_close_matches(name, self._by_name, 3)
-            hint = f"did you mean {', '.join(map(repr, near))}?" if near else "report.keys() lists the modules."
+            hint = (
+                f"did you mean {', '.join(map(repr, near))}?" if near else "report.keys() lists the modules."
+            )
             raise QuestionError(f"{self.model} computed nothing called {name!r}: {hint}")
         return field
 
@@ -83,7 +85,8 @@ class Report(Mapping[str, Field]):
         return name in self._by_name
 
     def __repr__(self) -> str:
-        return f"<Report {self.model}: {len(self)} modules, {len(self.tensors)} tensors, input {self.input!r}, {self.shown}>"
+        held = f"{len(self)} modules, {len(self.tensors)} tensors"
+        return f"<Report {self.model}: {held}, input {self.input!r}, {self.shown}>"
 
     # What it holds
 
@@ -140,7 +143,9 @@ class Report(Mapping[str, Field]):
     def about(self, name: str) -> Report:
         """The same report about another input."""
         if name not in self.spatial:
-            raise QuestionError(f"{self.model} has no input {name!r}; its inputs are {', '.join(map(repr, self.spatial))}")
+            raise QuestionError(
+                f"{self.model} has no input {name!r}; its inputs are {', '.join(map(repr, self.spatial))}"
+            )
         return self._again(name, self.shown)
 
     def field(self, name: str, *, input: str | None = None, wrt: str | None = None) -> Field:  # noqa: A002 - the field's word
@@ -154,23 +159,25 @@ class Report(Mapping[str, Field]):
         source = self._source(other.name, other.node, axes)
         if other.node not in self.graph.ancestors([field.node]):
             raise QuestionError(f"{name!r} does not depend on {wrt!r}; ask for a later tensor")
-        return Field(field.name, field.op, field.shape, field.node, source, self.shown, field.cost, field.dtype)
+        return Field(
+            field.name, field.op, field.shape, field.node, source, self.shown, field.cost, field.dtype
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, schema version 1 (see :mod:`eyeshot.fields.export`)."""
-        from eyeshot.fields.export import document  # noqa: PLC0415 - pydantic is slow to import
+        from eyeshot.fields.export import document
 
         return document(self).model_dump(mode="json", by_alias=True)
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The report as JSON text, written to ``path`` if given."""
-        from eyeshot.fields.export import write  # noqa: PLC0415 - pydantic is slow to import
+        from eyeshot.fields.export import write
 
         return write(self, path)
 
     def records(self) -> list[dict[str, Any]]:
         """One flat record a module, for ``pandas.DataFrame(report.records())``."""
-        from eyeshot.fields.export import records  # noqa: PLC0415 - pydantic is slow to import
+        from eyeshot.fields.export import records
 
         return records(self)
 
@@ -184,7 +191,8 @@ class Report(Mapping[str, Field]):
     def _module_costs(self) -> dict[str, Cost]:
         nodes = self.graph.nodes
         return {
-            module.name: self._costs.of_module(module, nodes[module.node].shape, 4) for module in self.graph.modules
+            module.name: self._costs.of_module(module, nodes[module.node].shape, 4)
+            for module in self.graph.modules
         }
 
     def _field(self, name: str, op: str, node: int, cost: Cost, dtype: str = "float32") -> Field:
@@ -201,7 +209,14 @@ class Report(Mapping[str, Field]):
 
     def _again(self, name: str, view: View) -> Report:
         return Report(
-            self.graph, self.model, self.spatial, input_=name, view=view, provenance=self.provenance, enlarged=self._enlarged, sources=self._sources
+            self.graph,
+            self.model,
+            self.spatial,
+            input_=name,
+            view=view,
+            provenance=self.provenance,
+            enlarged=self._enlarged,
+            sources=self._sources,
         )
 
 

@@ -86,7 +86,9 @@ class Source:
                 graph = self._enlarged(self.axes)
         except EyeshotError:
             return None
-        same = [type(node.relation) for node in graph.nodes] == [type(node.relation) for node in self.graph.nodes]
+        same = [type(node.relation) for node in graph.nodes] == [
+            type(node.relation) for node in self.graph.nodes
+        ]
         return Laws(graph, self.node, self.axes) if same else None
 
     def global_since(self, node: int) -> str | None:

@@ -111,9 +111,7 @@ class Builder:
             return x
         return self.add(Along(tuple(kept), summarises), (x,), tuple(shape), reason)
 
-    def reduce(
-        self, x: Ref, axes: Iterable[int], *, keep: bool = True, summarises: bool = True
-    ) -> Ref:
+    def reduce(self, x: Ref, axes: Iterable[int], *, keep: bool = True, summarises: bool = True) -> Ref:
         """Everything along ``axes`` read at once (sums, means, global pooling); extent 1 kept or dropped."""
         reduced = {axis % len(x.shape) for axis in axes}
         out = self.along(x, {axis: (All(), 1) for axis in reduced}, summarises=summarises)
@@ -174,9 +172,7 @@ class Builder:
             return self.constant(tuple(shape))
         return self.add(Concat(axis), [plain(self, ref) for ref in operands], tuple(shape))
 
-    def contract(
-        self, subscripts: str, *operands: Ref, support: tuple[str, str, Table] | None = None
-    ) -> Ref:
+    def contract(self, subscripts: str, *operands: Ref, support: tuple[str, str, Table] | None = None) -> Ref:
         """An einsum, ``"bik,bkj->bij"``. With ``support=("i", "k", table)`` row i reads only ``table.row(i)`` of k."""
         sources, target = subscripts.split("->")
         labels = {letter: number for number, letter in enumerate(sorted({*sources, *target} - {","}))}
@@ -235,6 +231,8 @@ def broadcast_shape(*shapes: Shape) -> Shape:
     for extents in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True):
         other = {n for n in extents if n != 1}
         if len(other) > 1:
-            raise GraphError(f"shapes {', '.join(map(str, shapes))} do not broadcast: extents {sorted(other)} meet")
+            raise GraphError(
+                f"shapes {', '.join(map(str, shapes))} do not broadcast: extents {sorted(other)} meet"
+            )
         out.append(other.pop() if other else 1)
     return tuple(out)

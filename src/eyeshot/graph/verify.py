@@ -45,9 +45,11 @@ def verify(graph: Graph) -> None:
         problem = _problem(node, [graph.nodes[operand].shape for operand in node.inputs])
         if problem:
             raise GraphError(f"{line(graph, number)}: {problem}")
-    for named in (*graph.tensors, *graph.modules):
-        if not 0 <= named.node < len(graph.nodes):
-            raise GraphError(f"{named.name!r} names node {named.node}, which does not exist")
+    named = [(tensor.name, tensor.node) for tensor in graph.tensors]
+    named += [(module.name, module.node) for module in graph.modules]
+    for name, number in named:
+        if not 0 <= number < len(graph.nodes):
+            raise GraphError(f"{name!r} names node {number}, which does not exist")
 
 
 def _problem(node: Node, shapes: list[Shape]) -> str | None:
@@ -61,7 +63,11 @@ def _problem(node: Node, shapes: list[Shape]) -> str | None:
         case Input() | Constant() | Dense():
             return None
         case Pointwise():
-            return None if all(other == shape for other in shapes) else f"operand shapes {shapes} differ from the output's"
+            return (
+                None
+                if all(other == shape for other in shapes)
+                else f"operand shapes {shapes} differ from the output's"
+            )
         case Along():
             return _along_problem(relation, shapes[0], shape)
         case Reshape():
@@ -72,7 +78,9 @@ def _problem(node: Node, shapes: list[Shape]) -> str | None:
             return None if moved == shape else "axes are not a permutation that gives the output's shape"
         case Broadcast():
             tail = shape[len(shape) - len(shapes[0]) :]
-            fits = len(shape) >= len(shapes[0]) and all(a in (1, b) for a, b in zip(shapes[0], tail, strict=True))
+            fits = len(shape) >= len(shapes[0]) and all(
+                a in (1, b) for a, b in zip(shapes[0], tail, strict=True)
+            )
             return None if fits else f"{shapes[0]} does not broadcast to the output"
         case Concat():
             return _concat_problem(relation, shapes, shape)
@@ -90,7 +98,11 @@ def _along_problem(relation: Along, before: Shape, after: Shape) -> str | None:
         problem = _map_problem(maps.get(axis, Identity()), old, new)
         if problem:
             return f"axis {axis}: {problem}"
-    return None if all(0 <= axis < len(before) for axis in maps) else "an axis map on an axis that does not exist"
+    return (
+        None
+        if all(0 <= axis < len(before) for axis in maps)
+        else "an axis map on an axis that does not exist"
+    )
 
 
 def _map_problem(amap: AxisMap, old: int, new: int) -> str | None:

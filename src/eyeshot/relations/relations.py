@@ -84,6 +84,4 @@ class Dense:
     """Every element may read every element of every operand: sound, and flagged by the node's reason."""
 
 
-Relation = (
-    Input | Constant | Pointwise | Along | Reshape | Permute | Broadcast | Concat | Contract | Dense
-)
+Relation = Input | Constant | Pointwise | Along | Reshape | Permute | Broadcast | Concat | Contract | Dense

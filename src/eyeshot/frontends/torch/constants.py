@@ -68,12 +68,13 @@ def held_is_known(tensor: Tensor, origin: str, name: str | None) -> bool:
     Integers and booleans do. Floating parameters never do. Floating buffers may be statistics or
     weights, so only those that look like masks do.
     """
+    fractional = _fractional(tensor)
+    if fractional and (origin == "parameter" or (name or "").endswith(_STATISTICS)):
+        return False
     if tensor.is_meta or tensor.layout is not torch.strided or not could_be_within_limits(tensor):
         return False
-    if not _fractional(tensor):
+    if not fractional:
         return True
-    if origin == "parameter" or (name or "").endswith(_STATISTICS):
-        return False
     if origin == "constant":
         return within_limits(tensor)
     return is_mask(tensor)

@@ -23,16 +23,16 @@ class Holdings:
         """A stand-in for a tensor that the model holds, and its Value; known ones are real copies."""
         name, origin = self._whence(tensor)
         known = constants.held_is_known(tensor, origin, name)
-        plain = tensor.detach()
-        if known or (self._real and not plain.is_meta):
-            twin = plain.cpu().clone()
+        shape = tensor.shape
+        if known or (self._real and not tensor.is_meta):
+            twin = tensor.detach().cpu().clone()
         elif self._real:
-            twin = _invented(plain, name)
+            twin = _invented(tensor.detach(), name)
+        elif tensor.layout is not torch.strided or tensor.is_contiguous():
+            twin = torch.empty(shape, dtype=tensor.dtype, device="meta")
         else:
-            layout = tensor.layout is torch.strided
-            strides = tensor.stride() if layout else torch.empty(tensor.shape, device="meta").stride()
-            twin = torch.empty_strided(tensor.shape, strides, dtype=tensor.dtype, device="meta")
-        value = Value(tuple(tensor.shape), dtype_name(tensor.dtype), origin, name)
+            twin = torch.empty_strided(shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+        value = Value(tuple(shape), dtype_name(tensor.dtype), origin, name)
         if known:
             value.known = constants.as_array(twin)
         return twin, value

@@ -46,9 +46,7 @@ def lower(trace: Trace, on_unknown: OnUnknown = "error") -> Graph:
     if on_unknown == "error":
         _refuse_unknown(trace)
     ctx = Context()
-    refs: dict[Value, Ref] = {
-        value: ctx.input(name, value.shape) for name, value in trace.inputs.items()
-    }
+    refs: dict[Value, Ref] = {value: ctx.input(name, value.shape) for name, value in trace.inputs.items()}
     for call in trace.calls:
         _lower_call(ctx, call, refs)
     refs.update({value: plain(ctx, ref) for value, ref in refs.items() if ref.cut is not None})
@@ -131,10 +129,10 @@ def _name(ctx: Context, trace: Trace, refs: dict[Value, Ref]) -> None:
     first_tensor = [0]
     counters: Counter[str] = Counter()
     for call in trace.calls:
-        for position, value in enumerate(call.outputs):
-            if value is not None and value in refs:
-                name = owned.get(value) or _op_name(call, position, counters)
-                ctx.graph.tensors.append(_tensor(name, call, value, refs[value], position))
+        for position, output in enumerate(call.outputs):
+            if output is not None and output in refs:
+                name = owned.get(output) or _op_name(call, position, counters)
+                ctx.graph.tensors.append(_tensor(name, call, output, refs[output], position))
         first_tensor.append(len(ctx.graph.tensors))
     parents = {module.path.rpartition(".")[0] for module in trace.modules if module.path}
     for module in trace.modules:
@@ -171,4 +169,14 @@ def _op_name(call: Call, position: int, counters: Counter[str]) -> str:
 def _tensor(name: str, call: Call, value: Value, ref: Ref, position: int) -> Tensor:
     itemsize = np.dtype(value.dtype).itemsize if value.dtype != "bfloat16" else 2
     macs = count_macs(call) if position == 0 else 0
-    return Tensor(name, call.op, ref.node, value.shape, value.dtype, itemsize, call.module, macs, (call.args, call.kwargs))
+    return Tensor(
+        name,
+        call.op,
+        ref.node,
+        value.shape,
+        value.dtype,
+        itemsize,
+        call.module,
+        macs,
+        (call.args, call.kwargs),
+    )

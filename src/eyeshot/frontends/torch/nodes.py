@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -15,6 +17,7 @@ class DataDependent(Exception):  # noqa: N818 - a signal, answered by a real for
         super().__init__(f"{op} needs the elements of a tensor")
 
 
+@cache
 def dtype_name(dtype: torch.dtype) -> str:
     """Torch's word for a dtype, without its prefix."""
     return str(dtype)[6:]

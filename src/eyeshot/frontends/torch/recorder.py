@@ -165,12 +165,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def recorded(self, item: Any) -> Any:
         """An argument as pure data."""
+        kind = type(item)
+        if kind in _PLAIN:
+            return item
         if isinstance(item, Tensor):
             return self.value_of(item)
-        if type(item) in _PLAIN:
-            return item
         if isinstance(item, list | tuple):
-            return type(item)(map(self.recorded, item)) if type(item) in (list, tuple) else list(item)
+            return kind(map(self.recorded, item)) if kind in (list, tuple) else list(item)
         if isinstance(item, torch.dtype | torch.memory_format | torch.layout):
             return str(item)[6:]
         if isinstance(item, torch.device):
@@ -180,14 +181,18 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return int(item) if isinstance(item, torch.SymInt) else item
 
     def _map(self, items: Iterable[Any], change: Callable[[Tensor], Tensor]) -> list[Any]:
-        return [
-            change(item)
-            if isinstance(item, Tensor)
-            else self._map(item, change)
-            if type(item) in (list, tuple) and not all(type(part) in _PLAIN for part in item)
-            else item
-            for item in items
-        ]
+        out: list[Any] = []
+        for item in items:
+            kind = type(item)
+            if kind in _PLAIN:
+                out.append(item)
+            elif isinstance(item, Tensor):
+                out.append(change(item))
+            elif (kind is list or kind is tuple) and not _PLAIN.issuperset(map(type, item)):
+                out.append(self._map(item, change))
+            else:
+                out.append(item)
+        return out
 
     # Running --------------------------------------------------------------------------------
 
@@ -253,7 +258,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _run_unknown(
         self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]
     ) -> Any:
-        out = self._outputs(func, info, args, kwargs)
+        out = self._outputs(func, info, args, kwargs, any(map(self.is_known, seen)))
         parts = list(out) if isinstance(out, list | tuple) else [out]
         if not any(isinstance(part, Tensor) for part in parts):
             if self.real or info.static_answer or not seen:
@@ -282,12 +287,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.adopt(part, value)
         return out
 
-    def _outputs(self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any]) -> Any:
-        args = self._map(args, self._physical)
-        if kwargs:
+    def _outputs(self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], mixed: bool) -> Any:
+        """Run the kernel or its shortcut; ``mixed``: some operands are known, so not on meta."""
+        if mixed:
+            args = self._map(args, self._physical)
             kwargs = {key: self._map((item,), self._physical)[0] for key, item in kwargs.items()}
-            if "device" in kwargs:
-                kwargs["device"] = self.device
+        if "device" in kwargs:
+            kwargs = {**kwargs, "device": self.device}
         if not self.real and info.shortcut is not None:
             out = info.shortcut(*args, **kwargs)
             if out is not None:

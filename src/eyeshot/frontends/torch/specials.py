@@ -6,6 +6,7 @@ A special returns NotImplemented where the general way should go on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -70,13 +71,14 @@ def transposed(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any])
 
 def _arguments(func: Any, args: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
     """All arguments by name, defaults filled in."""
-    found = {}
-    for position, argument in enumerate(func._schema.arguments):
-        if position < len(args):
-            found[argument.name] = args[position]
-        else:
-            found[argument.name] = kwargs.get(argument.name, argument.default_value)
-    return found
+    parameters = _parameters(func)
+    return parameters | dict(zip(parameters, args, strict=False)) | kwargs
+
+
+@cache
+def _parameters(func: Any) -> dict[str, Any]:
+    """The names of an op's arguments in order, and their defaults."""
+    return {argument.name: argument.default_value for argument in func._schema.arguments}
 
 
 @special("_convolution.default", "_convolution.deprecated")

@@ -1,0 +1,203 @@
+"""Lists of terms: how they are re-cut, moved and united, for any lattice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import reduce
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eyeshot.analyses.factors import Cutting, Recut, common, flat
+from eyeshot.analyses.factors import recut as between
+from eyeshot.analyses.masks import cut_mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+    Masks = dict[int, Mask]
+
+FEW, CAP = 8, 96
+"""More terms than FEW are united where that is cheap, more than CAP always."""
+
+
+@dataclass(slots=True)
+class Term:
+    """A product of sets, one an input axis, where all ``masks`` (by factor position) admit the unit."""
+
+    sets: tuple[Any, ...]
+    masks: Masks = field(default_factory=dict)
+    context: int = 0
+
+
+@dataclass(slots=True)
+class Dependency:
+    """What the units of one tensor read of the source."""
+
+    cutting: Cutting
+    terms: list[Term] = field(default_factory=list)
+    reasons: frozenset[str] = frozenset()
+
+
+class Terms:
+    """The handling of terms over one lattice.
+
+    ``widened`` tells that terms had to be united beyond what they hold: sound, no more exact.
+    """
+
+    def __init__(self, lattice: Any, extents: tuple[int, ...]) -> None:
+        self.lattice = lattice
+        self.extents = extents
+        self.widened = False
+
+    # Uniting
+
+    def align(self, operands: Sequence[Dependency]) -> tuple[Cutting, Sequence[Dependency]]:
+        """Bring operands of one shape to one cutting."""
+        first = operands[0].cutting
+        if all(operand.cutting == first for operand in operands):
+            return first, operands
+        cutting = common(tuple(operand.cutting for operand in operands))
+        return cutting, [self.to(operand, cutting) for operand in operands]
+
+    def fused(self, cutting: Cutting, terms: list[Term]) -> Dependency:
+        """Unite the terms that do not grow by it, and drop those that a saturated one holds already."""
+        if len(terms) <= 1:
+            return Dependency(cutting, terms)
+        lattice = self.lattice
+        kept: dict[Any, Term] = {}
+        for term in lattice.settled(terms):
+            masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
+            key = (term.context, masks, tuple(lattice.key(sets) for sets in term.sets))
+            held = kept.get(key)
+            if held is None:
+                kept[key] = term
+            elif held.sets is not term.sets:
+                pairs = zip(held.sets, term.sets, strict=True)
+                kept[key] = Term(tuple(lattice.union(a, b) for a, b in pairs), term.masks, term.context)
+        fused = list(kept.values())
+        if len(fused) > 1:
+            fused = self._undominated(fused)
+        return self._fitting(cutting, fused)
+
+    def _fitting(self, cutting: Cutting, terms: list[Term]) -> Dependency:
+        """Keep the number of terms in bounds, where that is cheap or unavoidable."""
+        if len(terms) <= FEW:
+            return Dependency(cutting, terms)
+        return self._condensed(cutting, terms, forced=len(terms) > CAP)
+
+    def _undominated(self, terms: list[Term]) -> list[Term]:
+        for term in terms:
+            if term.masks or term.context:
+                continue
+            if all(map(self.lattice.saturated, term.sets, self.extents)):
+                return [term]
+        return terms
+
+    def _condensed(self, cutting: Cutting, terms: list[Term], *, forced: bool) -> Dependency:
+        """One term for each context. Exact where the sets can say themselves where a term is absent."""
+        sizes = flat(cutting)
+        out: list[Term] = []
+        for context in sorted({term.context for term in terms}):
+            held = [term for term in terms if term.context == context]
+            sets = self.lattice.condensed([(term.sets, term.masks) for term in held], sizes, forced=forced)
+            if sets is not None:
+                out.append(Term(sets, {}, context))
+            elif not forced:
+                out += held
+            else:
+                self.widened = True
+                whole = (
+                    [self.everything(one, range(len(sizes)), cutting, term.masks) for one in term.sets]
+                    for term in held
+                )
+                out.append(
+                    Term(
+                        tuple(reduce(self.lattice.union, sets) for sets in zip(*whole, strict=True)),
+                        {},
+                        context,
+                    )
+                )
+        return Dependency(cutting, out)
+
+    def everything(self, sets: Any, where: Sequence[int], cutting: Cutting, masks: Masks) -> Any:
+        """The union of a term's sets along the factors ``where``, each kept with extent 1."""
+        varying = [position for position in where if self.lattice.varies(sets, position)]
+        return self.lattice.everything(sets, varying, flat(cutting), masks) if varying else sets
+
+    # Factors
+
+    def to(self, dependency: Dependency, cutting: Cutting) -> Dependency:
+        """The same dependency under another cutting of the same axes."""
+        return self.recut(dependency, between(dependency.cutting, cutting))
+
+    def recut(self, dependency: Dependency, plan: Recut) -> Dependency:
+        """The same dependency under the cutting that a plan leads to."""
+        old = flat(dependency.cutting)
+        if all(group.held == 1 and len(group.sizes) == 1 for group in plan.groups):
+            return Dependency(plan.cutting, dependency.terms)
+        terms = [out for term in dependency.terms for out in self._recut_term(term, old, plan)]
+        return (
+            self._fitting(plan.cutting, terms)
+            if len(terms) > len(dependency.terms)
+            else Dependency(plan.cutting, terms)
+        )
+
+    def _recut_term(self, term: Term, old: tuple[int, ...], plan: Recut) -> list[Term]:
+        sets = tuple(self._recut_sets(one, old, plan) for one in term.sets)
+        if not term.masks:
+            return [Term(sets, {}, term.context)]
+        choices: list[Masks] = [{}]
+        position = 0
+        for group in plan.groups:
+            inside = range(group.first, group.first + group.held)
+            parts = cut_mask([term.masks.get(i) for i in inside], [old[i] for i in inside], group.sizes)
+            choices = [
+                masks | {position + i: mask for i, mask in part.items()}
+                for masks in choices
+                for part in parts
+            ]
+            position += len(group.sizes)
+        return [Term(sets, masks, term.context) for masks in choices]
+
+    def _recut_sets(self, sets: Any, old: tuple[int, ...], plan: Recut) -> Any:
+        lattice = self.lattice
+        order: list[int | None] = []
+        held = 0
+        for group in plan.groups:
+            sizes = group.sizes
+            if not group.held:
+                order.extend([None] * len(sizes))
+                continue
+            if group.held > 1:
+                sets = lattice.merge(sets, held, old[group.first : group.first + group.held])
+            if len(sizes) > 1:
+                sets = lattice.split(sets, held, sizes)
+            order.extend(range(held, held + len(sizes)))
+            held += max(1, len(sizes))
+        return sets if order == list(range(held)) else lattice.arrange(sets, order)
+
+    def single(self, dependency: Dependency, axis: int) -> Dependency:
+        """The same dependency with one factor on ``axis``."""
+        factors = dependency.cutting[axis]
+        if len(factors) == 1:
+            return dependency
+        cutting = (*dependency.cutting[:axis], (prod(factors),), *dependency.cutting[axis + 1 :])
+        return self.to(dependency, cutting)
+
+    def arranged(self, dependency: Dependency, order: Sequence[int | None], cutting: Cutting) -> Dependency:
+        """Factors moved, added (None) and left out. Masks of factors that are left out must be gone."""
+        places = {position: place for place, position in enumerate(order) if position is not None}
+        terms = [
+            Term(
+                tuple(self.lattice.arrange(sets, order) for sets in term.sets),
+                {places[position]: mask for position, mask in term.masks.items()},
+                term.context,
+            )
+            for term in dependency.terms
+        ]
+        return Dependency(cutting, terms)
