@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from eyeshot.errors import GraphError, UnsupportedOpError
-from eyeshot.frontends.torch.context import LOWERINGS, Context, tensors_in
+from eyeshot.frontends.torch.context import LOWERINGS, Context
 from eyeshot.frontends.torch.macs import count_macs
 from eyeshot.frontends.torch.trace import Value, values_in
 from eyeshot.graph import Graph, ModuleOutput, Ref, Tensor
@@ -61,6 +61,8 @@ def lower(trace: Trace, on_unknown: OnUnknown = "error") -> Graph:
 
 def _refuse_unknown(trace: Trace) -> None:
     """Raise for ops that depend on an input and have no lowering, all at once."""
+    if all(call.op in LOWERINGS for call in trace.calls):
+        return
     dependent = set(trace.inputs.values())
     missing: dict[str, list[str]] = defaultdict(list)
     for call in trace.calls:
@@ -81,20 +83,23 @@ def _ref(ctx: Context, value: Value, refs: dict[Value, Ref]) -> Ref:
     return refs[value]
 
 
-def _with_refs(ctx: Context, item: Any, refs: dict[Value, Ref]) -> Any:
-    if isinstance(item, Value):
-        return _ref(ctx, item, refs)
-    if isinstance(item, list | tuple):
-        return type(item)(_with_refs(ctx, part, refs) for part in item)
-    if isinstance(item, dict):
-        return {key: _with_refs(ctx, part, refs) for key, part in item.items()}
+def _with_refs(ctx: Context, item: Any, refs: dict[Value, Ref], found: list[Ref]) -> Any:
+    """An argument with a `Ref` in the place of every Value; they are appended to ``found``."""
+    kind = type(item)
+    if kind is Value:
+        found.append(_ref(ctx, item, refs))
+        return found[-1]
+    if kind is list or kind is tuple:
+        return kind([_with_refs(ctx, part, refs, found) for part in item])
+    if kind is dict:
+        return {key: _with_refs(ctx, part, refs, found) for key, part in item.items()}
     return item
 
 
 def _lower_call(ctx: Context, call: Call, refs: dict[Value, Ref]) -> None:
     outputs = [value for value in call.outputs if value is not None and value.known is None]
-    args, kwargs = _with_refs(ctx, call.args, refs), _with_refs(ctx, call.kwargs, refs)
-    operands = tensors_in([args, kwargs])
+    operands: list[Ref] = []
+    args, kwargs = (_with_refs(ctx, item, refs, operands) for item in (call.args, call.kwargs))
     if not outputs or all(ctx.is_constant(ref) for ref in operands):
         return
     ctx.call = call
@@ -166,8 +171,13 @@ def _op_name(call: Call, position: int, counters: Counter[str]) -> str:
     return f"{base}_{count}" if count else base
 
 
+@cache
+def _itemsize(dtype: str) -> int:
+    return np.dtype(dtype).itemsize if dtype != "bfloat16" else 2
+
+
 def _tensor(name: str, call: Call, value: Value, ref: Ref, position: int) -> Tensor:
-    itemsize = np.dtype(value.dtype).itemsize if value.dtype != "bfloat16" else 2
+    itemsize = _itemsize(value.dtype)
     macs = count_macs(call) if position == 0 else 0
     return Tensor(
         name,

@@ -98,8 +98,11 @@ def _held_by(module: nn.Module) -> list[tuple[Any, Any]]:
     held: list[tuple[Any, Any]] = [(attributes, dict(attributes))]
     tables = (attributes[name] for name in ("_parameters", "_buffers", "_modules"))
     held.extend((table, dict(table)) for table in tables if table)
-    contents = (attributes[name] for name in attributes.keys() - _STANDARD)
-    held.extend((content, content.copy()) for content in contents if isinstance(content, dict | list))
+    held.extend(
+        (content, content.copy())
+        for name, content in attributes.items()
+        if name not in _STANDARD and isinstance(content, dict | list)
+    )
     return held
 
 

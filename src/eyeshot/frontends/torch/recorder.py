@@ -258,7 +258,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _run_unknown(
         self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]
     ) -> Any:
-        out = self._outputs(func, info, args, kwargs, any(map(self.is_known, seen)))
+        out = self._outputs(func, info, args, kwargs, seen)
         parts = list(out) if isinstance(out, list | tuple) else [out]
         if not any(isinstance(part, Tensor) for part in parts):
             if self.real or info.static_answer or not seen:
@@ -287,9 +287,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self.adopt(part, value)
         return out
 
-    def _outputs(self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], mixed: bool) -> Any:
-        """Run the kernel or its shortcut; ``mixed``: some operands are known, so not on meta."""
-        if mixed:
+    def _outputs(
+        self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]
+    ) -> Any:
+        if not (self.real or all(tensor.is_meta for tensor in seen)):
             args = self._map(args, self._physical)
             kwargs = {key: self._map((item,), self._physical)[0] for key, item in kwargs.items()}
         if "device" in kwargs:
