@@ -72,7 +72,7 @@ def step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
     raise AssertionError(kind)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=200)
 @given(st.lists(STEPS, min_size=1, max_size=5))
 def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
     graph, out = build(steps, 6000)
@@ -83,7 +83,10 @@ def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
     for unit in range(middle, middle + min(13, out.shape[2] - middle)):
         for channel in (0, 5):
             box = boxes.at(out.node, (0, channel, unit))
-            assert law.at(out.node, (0, channel, unit), 0) == (box and box[0])
+            ideal = law.at(out.node, (0, channel, unit), 0)
+            if ideal and not (1000 < ideal[0] and ideal[1] < 5000):
+                continue  # too near a border
+            assert ideal == (box and box[0])
             assert found.size or box is None
             if box:
                 phase = unit % len(found.phases)
@@ -93,7 +96,7 @@ def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
                 assert box[0][1] - box[0][0] <= size <= found.size
 
 
-@settings(max_examples=1000)
+@settings(max_examples=120)
 @given(st.lists(STEPS, min_size=1, max_size=5))
 def test_the_law_is_free_of_the_size(steps: list[Step]) -> None:
     laws = []
