@@ -24,6 +24,13 @@ CASES = [
         ((2, 2, 2), (1, 2, 3), (1, 2, 3)),
         oracles=("gradient",),
     ),
+    Case("lstm projected", nn.LSTM(2, 3, proj_size=2), X, oracles=("gradient",)),
+    Case(
+        "lstm projected, bidirectional",
+        nn.LSTM(2, 3, 2, proj_size=1, bidirectional=True),
+        X,
+        oracles=("gradient",),
+    ),
     Case("gru", nn.GRU(2, 2, num_layers=2, bidirectional=True), X, oracles=("gradient",)),
     Case("rnn", nn.RNN(2, 2), X, oracles=("gradient",)),
     Case("lstm cell", nn.LSTMCell(2, 2), ((2, 2),), oracles=("gradient",)),

@@ -25,7 +25,7 @@ def lstm(
 ) -> list[Ref]:
     """Each step reads all steps up to it, every feature, and the first states."""
     out, last = _layers(ctx, x, hx, num_layers, bidirectional, batch_first)
-    return [out, last, last]
+    return [out, *(_resized(ctx, last, shape[-1]) for shape in ctx.output_shapes[1:])]
 
 
 @lowers("aten.gru.input", "aten.rnn_tanh.input", "aten.rnn_relu.input")
@@ -57,7 +57,6 @@ def _layers(
     given = [(state, k > 0) for k, state in enumerate(states) if not ctx.is_constant(state)]
     time = 0 if not batch_first or len(x.shape) == 2 else 1
     directions = 2 if bidirectional else 1
-    features = ctx.output_shapes[1][-1]
     hidden = ctx.output_shape[-1] // directions
     lasts = []
     for layer in range(layers):
@@ -72,7 +71,6 @@ def _layers(
             last = ctx.slice(side, time, end, end + 1)
             lasts.append(ctx.permute(last, [time, *(a for a in range(len(last.shape)) if a != time)]))
         x = ctx.concat(sides, -1)
-    lasts = [_resized(ctx, last, features) for last in lasts]
     return x, ctx.concat(lasts, 0)
 
 
