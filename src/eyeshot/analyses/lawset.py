@@ -49,6 +49,24 @@ class LawSet:
     unbounded: bool = False
     broken: str | None = None
 
+    def but(
+        self,
+        bounds: NDArray[np.int64] | None = None,
+        steps: tuple[int, ...] | None = None,
+        grows: tuple[bool | None, ...] | None = None,
+        at_size: bool = False,
+    ) -> LawSet:
+        """The same law with other bounds, steps or growth (``dataclasses.replace`` takes four times as long)."""
+        return LawSet(
+            self.bounds if bounds is None else bounds,
+            self.steps if steps is None else steps,
+            self.grows if grows is None else grows,
+            self.at_size or at_size,
+            self.misaligned,
+            self.unbounded,
+            self.broken,
+        )
+
     @property
     def periods(self) -> tuple[int, ...]:
         """Number of phases along each factor."""
@@ -160,9 +178,7 @@ class Law:
             if plan is None:
                 return broken(law, f"more than {LIMIT} phases")
             bounds, new = _read_phases(law.bounds, position, step, plan)
-        return replace(
-            law, bounds=bounds, steps=_with(law.steps, position, new), at_size=law.at_size or periodic.at_size
-        )
+        return law.but(bounds, _with(law.steps, position, new), at_size=periodic.at_size)
 
     def _tabulated(self, law: LawSet, position: int, amap: AxisMap, sizes: tuple[int, int]) -> LawSet:
         full = expand(law, position, sizes[0])
@@ -171,7 +187,7 @@ class Law:
                 for y in range(sizes[1])]  # fmt: skip
         blank = np.full_like(full.bounds.take(0, position + 1), FAR)
         bounds = np.stack([blank if row is None else row for row in rows], position + 1)
-        return replace(full, bounds=bounds, steps=_with(law.steps, position, 0))
+        return full.but(bounds=bounds, steps=_with(law.steps, position, 0))
 
     def everything(
         self, law: LawSet, where: Sequence[int], sizes: Sequence[int], masks: dict[int, Mask]
@@ -184,7 +200,7 @@ class Law:
             return unbounded(law)
         if law.broken:
             left = tuple(0 if i in where else step for i, step in enumerate(law.steps))
-            return replace(law, steps=left)
+            return law.but(steps=left)
         guessed = any(law.grows[position] is None for position in moving)
         for position in where:
             axis = position + 1
@@ -193,8 +209,8 @@ class Law:
                 bounds = law.bounds if position not in masks else law.bounds.compress(masks[position], axis)
             else:
                 bounds = law.bounds
-            law = replace(law, bounds=bounds.min(axis, keepdims=True), steps=_with(law.steps, position, 0))
-        return replace(law, at_size=law.at_size or guessed)
+            law = law.but(bounds=bounds.min(axis, keepdims=True), steps=_with(law.steps, position, 0))
+        return law.but(at_size=guessed)
 
     # Factors
 
@@ -218,8 +234,7 @@ class Law:
             dims, steps = (period // last, last), (step, 0)
         moves = step != 0 or period != 1
         grows = law.grows[position] if not moves or law.grows[position] is False else None
-        return replace(
-            law,
+        return law.but(
             bounds=law.bounds.reshape(*head, *dims, *tail),
             steps=(*law.steps[:position], *steps, *law.steps[position + 1 :]),
             grows=(*law.grows[:position], grows, grows, *law.grows[position + 1 :]),
@@ -281,7 +296,7 @@ class Law:
         shape = [*full.bounds.shape[:axis], sizes[1], *full.bounds.shape[axis + 1 :]]
         bounds = np.full(shape, FAR)
         bounds[(slice(None),) * axis + (slice(offset, offset + sizes[0]),)] = full.bounds
-        return replace(full, bounds=bounds, steps=_with(full.steps, position, 0))
+        return full.but(bounds=bounds, steps=_with(full.steps, position, 0))
 
 
 def broken(law: LawSet, why: str) -> LawSet:
@@ -299,7 +314,7 @@ def _marked(one: LawSet, other: LawSet) -> LawSet:
         for a, b, g, h in zip(one.steps, other.steps, one.grows, other.grows, strict=True)
     ]
     grows = tuple(True if True in kind else None if None in kind else False for kind in kinds)
-    return replace(one, steps=tuple(int(bool(kind)) for kind in kinds), grows=grows)
+    return one.but(steps=tuple(int(bool(kind)) for kind in kinds), grows=grows)
 
 
 def unbounded(law: LawSet) -> LawSet:
@@ -318,20 +333,19 @@ def expand(law: LawSet, position: int, period: int) -> LawSet:
     dims[position + 1] = period
     sign = SIGNS.reshape(2, *(1 for _ in law.steps))
     bounds = law.bounds.take(index % held, position + 1) + sign * (step * (index // held)).reshape(dims)
-    return replace(law, bounds=bounds, steps=_with(law.steps, position, step * (period // held)))
+    return law.but(bounds=bounds, steps=_with(law.steps, position, step * (period // held)))
 
 
 def _repeat(law: LawSet, position: int, period: int) -> LawSet:
-    return expand(law, position, period) if law.bounds.shape[position + 1] != 1 else replace(
-        law, bounds=law.bounds.repeat(period, position + 1)
-    )  # fmt: skip
+    if law.bounds.shape[position + 1] == 1:
+        return law.but(law.bounds.repeat(period, position + 1))
+    return expand(law, position, period)
 
 
 def _joined(law: LawSet, position: int, step: int, grows: bool | None) -> LawSet:
     shape = law.bounds.shape
     dims = (*shape[: position + 1], prod(shape[position + 1 : position + 3]), *shape[position + 3 :])
-    return replace(
-        law,
+    return law.but(
         bounds=law.bounds.reshape(dims),
         steps=(*law.steps[:position], step, *law.steps[position + 2 :]),
         grows=(*law.grows[:position], grows, *law.grows[position + 2 :]),
