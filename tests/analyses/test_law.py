@@ -163,3 +163,11 @@ def test_a_cut_axis_read_through_a_window_is_the_box(sizes: list[int], summed: s
     assert law.axis(out.node, 0).why is None
     for unit in range(count):
         assert law.at(out.node, (unit,), 0) == boxes.at(out.node, (unit,))[0]
+
+
+def test_what_holds_at_one_size_stays_so() -> None:
+    b = Builder()
+    x = b.input("x", (1, 6, 30))
+    pooled = b.along(x, {2: (tables.adaptive(30, 7), 7)})
+    for out in (conv(b, pooled, 3, 1, 1, 1), b.slice(pooled, 2, 1, 6)):
+        assert Laws(b.graph, 0, (2,)).axis(out.node, 0).at_size
