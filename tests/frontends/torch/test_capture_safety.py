@@ -93,6 +93,20 @@ def test_model_and_process_are_untouched(training, reads, fails):
     assert process() == around
 
 
+def test_what_a_forward_registers_for_the_first_time_is_gone_afterwards():
+    class Registers(nn.Module):
+        def forward(self, x):
+            self.register_buffer("table", torch.ones(3), persistent=False)
+            self.weight = nn.Parameter(torch.ones(3))
+            self.inner = nn.ReLU()
+            return self.inner(x * self.table * self.weight)
+
+    model = Registers()
+    capture(model, (meta(1, 3),))
+    assert [*model.parameters(), *model.buffers(), *model.children()] == []
+    assert not model._non_persistent_buffers_set
+
+
 def test_a_forward_that_swaps_a_parameters_storage_is_refused():
     class Swaps(nn.Linear):
         def forward(self, x):

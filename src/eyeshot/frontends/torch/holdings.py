@@ -23,7 +23,7 @@ class Holdings:
         """A stand-in for a tensor that the model holds, and its Value; known ones are real copies."""
         name, origin = self._whence(tensor)
         known = constants.held_is_known(tensor, origin, name)
-        shape = tensor.shape
+        shape = tuple(tensor.shape)
         if known or (self._real and not tensor.is_meta):
             twin = tensor.detach().cpu().clone()
         elif self._real:
@@ -32,7 +32,7 @@ class Holdings:
             twin = torch.empty(shape, dtype=tensor.dtype, device="meta")
         else:
             twin = torch.empty_strided(shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-        value = Value(tuple(shape), dtype_name(tensor.dtype), origin, name)
+        value = Value(shape, dtype_name(tensor.dtype), origin, name)
         if known:
             value.known = constants.as_array(twin)
         return twin, value

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as hooks
+from torch.nn.parameter import is_lazy
 
 from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch.trace import ModuleCall, Origin, Value
@@ -72,7 +73,7 @@ class ModuleTree:
         for name, tensor in module._parameters.items():
             if tensor is not None and id(tensor) not in self.tensors:
                 self.tensors[id(tensor)] = (prefix + name, "parameter", tensor)
-                if isinstance(tensor, nn.UninitializedParameter):
+                if is_lazy(tensor):
                     raise CaptureError(
                         f"parameter {prefix + name!r} of a lazy module has no shape yet. "
                         "Run the model once before."
@@ -91,25 +92,30 @@ class ModuleTree:
 
 
 _STANDARD = frozenset(nn.Module().__dict__)
+_TABLES = frozenset(("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"))
+_CONTAINERS = (dict, list, set)
 
 
 def _held_by(module: nn.Module) -> list[tuple[Any, Any]]:
     attributes = module.__dict__
     held: list[tuple[Any, Any]] = [(attributes, dict(attributes))]
-    tables = (attributes[name] for name in ("_parameters", "_buffers", "_modules"))
-    held.extend((table, dict(table)) for table in tables if table)
-    held.extend(
-        (content, content.copy())
-        for name, content in attributes.items()
-        if name not in _STANDARD and isinstance(content, dict | list)
-    )
+    for name, content in attributes.items():
+        own = name in _TABLES if name in _STANDARD else isinstance(content, _CONTAINERS)
+        if own:
+            held.append((content, content.copy()))
     return held
 
 
 def _put_back(current: Any, saved: Any) -> None:
+    if not (current or saved):
+        return
     if isinstance(current, list):
         if len(current) != len(saved) or not all(map(operator.is_, current, saved)):
             current[:] = saved
+        return
+    if isinstance(current, set):
+        current &= saved
+        current |= saved
         return
     same = len(current) == len(saved) and all(map(operator.is_, current.values(), saved.values()))
     if not (same and all(map(operator.eq, current, saved))):

@@ -234,9 +234,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return _TOO_LARGE
         for index, part in enumerate(parts):
             if info.views:
-                self._view(
-                    part, node_of(seen[0]), None, step_of(info.name, args, kwargs, index, part, self.recorded)
-                )
+                step = step_of(info.name, args, kwargs, index, part, self.recorded)
+                self._view(part, node_of(seen[0]), None, step)
                 node_of(part).value = None
             elif "_eyeshot" not in part.__dict__:
                 self.adopt(part, None, known=True)
@@ -277,19 +276,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if value is None or "_eyeshot" in part.__dict__:
                 continue
             if info.views:
-                self._view(
-                    part,
-                    node_of(seen[0]),
-                    value,
-                    step_of(info.name, args, kwargs, index, part, self.recorded),
-                )
+                step = step_of(info.name, args, kwargs, index, part, self.recorded)
+                self._view(part, node_of(seen[0]), value, step)
             else:
                 self.adopt(part, value)
         return out
 
-    def _outputs(
-        self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]
-    ) -> Any:
+    def _outputs(self, func: Any, info: OpInfo, args: Any, kwargs: dict[str, Any], seen: list[Tensor]) -> Any:
         if not (self.real or all(tensor.is_meta for tensor in seen)):
             args = self._map(args, self._physical)
             kwargs = {key: self._map((item,), self._physical)[0] for key, item in kwargs.items()}
