@@ -56,9 +56,16 @@ class Laws:
     def __init__(self, graph: Graph, source: int, axes: Sequence[int]) -> None:
         self._engine = Engine(graph, Law(), source, axes)
         self.dependencies = self._engine.run()
+        self._found: dict[tuple[int, int, bool], AxisLaw] = {}
 
     def axis(self, node: int, axis: int, *, local: bool = False) -> AxisLaw:
         """The law of a tensor along one of the axes asked about."""
+        key = (node, axis, local)
+        if key not in self._found:
+            self._found[key] = self._axis(node, axis, local=local)
+        return self._found[key]
+
+    def _axis(self, node: int, axis: int, *, local: bool) -> AxisLaw:
         dependency = self._merged(node, axis)
         terms = [
             term for term in dependency.terms if not (local and term.context >> axis & 1)

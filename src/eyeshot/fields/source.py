@@ -93,10 +93,26 @@ class Source:
 
     def global_since(self, node: int) -> str | None:
         """Where, on the way to a node, a field first became the whole input."""
-        on_the_way = self.graph.ancestors([node])
-        for tensor in self.graph.tensors:
-            if tensor.node in on_the_way and any(
-                self.laws.axis(tensor.node, axis).unbounded for axis in range(len(self.axes))
-            ):
-                return tensor.module or tensor.name
-        return None
+        place = self._globals[node]
+        if place is None:
+            return None
+        tensor = self.graph.tensors[place]
+        return tensor.module or tensor.name
+
+    @cached_property
+    def _globals(self) -> list[int | None]:
+        """For every node the first tensor on the way to it that sees a whole axis at any size."""
+        axes = range(len(self.axes))
+        own: dict[int, int] = {}
+        for place, tensor in enumerate(self.graph.tensors):
+            if tensor.node not in own and any(self.laws.axis(tensor.node, axis).unbounded for axis in axes):
+                own[tensor.node] = place
+        first: list[int | None] = []
+        for number, node in enumerate(self.graph.nodes):
+            found = [
+                place
+                for place in (own.get(number), *(first[operand] for operand in node.inputs))
+                if place is not None
+            ]
+            first.append(min(found, default=None))
+        return first
