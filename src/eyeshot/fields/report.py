@@ -33,7 +33,7 @@ class InputAxes:
 class Report(Mapping[str, Field]):
     """An ordered mapping from module path to the `Field` of that module's output, in the order of execution.
 
-    Any name of ``tensors`` works as a key too. A report is about one input (``input``) and one view (``shown``: "full" or
+    Any name of ``tensors`` and ``outputs`` works as a key too. A report is about one input (``input``) and one view (``shown``: "full" or
     "local", which leaves out global context).
     """
 
@@ -63,7 +63,7 @@ class Report(Mapping[str, Field]):
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:
-        return {field.name: field for field in self.tensors} | self._modules
+        return {field.name: field for field in (*self.outputs, *self.tensors)} | self._modules
 
     def __getitem__(self, name: str) -> Field:
         field = self._by_name.get(name)

@@ -1,0 +1,132 @@
+"""What fields promise beyond numbers: halos that suffice, laws settled at two sizes, earlier tensors, records."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from math import ceil, floor
+
+import pytest
+import torch
+from torch import nn
+
+import eyeshot
+from eyeshot.errors import QuestionError
+
+
+class Windows(nn.Module):
+    """Attention-like mixing inside windows of 4, or across a grid of 4."""
+
+    def __init__(self, grid: bool) -> None:
+        super().__init__()
+        self.stem = nn.Conv1d(1, 4, 2, stride=2)
+        self.grid = grid
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        n, c, t = x.shape
+        cut = x.view(n, c, 4, t // 4) if self.grid else x.view(n, c, t // 4, 4)
+        axis = 2 if self.grid else 3
+        return (cut + cut.softmax(axis)).view(n, c, t)
+
+
+def test_a_window_is_the_same_at_every_size() -> None:
+    field = eyeshot.analyze(Windows(grid=False), (1, 1, 64)).outputs[0]
+    assert field.size == (8,)
+    assert field.stride == (2,)
+    assert not field.law[0].at_size
+
+
+def test_a_grid_grows_with_the_input() -> None:
+    field = eyeshot.analyze(Windows(grid=True), (1, 1, 64)).outputs[0]
+    assert field.law[0].at_size or field.law[0].why
+
+
+def test_given_inputs_leave_it_open() -> None:
+    field = eyeshot.analyze(Windows(grid=False), inputs=torch.zeros(1, 1, 64)).outputs[0]
+    assert field.size == (8,)
+    assert field.law[0].at_size
+
+
+NETS = {
+    "conv": nn.Sequential(nn.Conv1d(1, 2, 5), nn.ReLU(), nn.Conv1d(2, 1, 3, dilation=3)),
+    "strided": nn.Sequential(nn.Conv1d(1, 2, 5, stride=2), nn.Conv1d(2, 1, 4, stride=3)),
+    "down and up": nn.Sequential(
+        nn.Conv1d(1, 2, 4, stride=2),
+        nn.Conv1d(2, 2, 3),
+        nn.ConvTranspose1d(2, 1, 4, stride=2, padding=3),
+        nn.Conv1d(1, 1, 3),
+    ),
+    "up": nn.Sequential(nn.Upsample(scale_factor=2, mode="linear"), nn.Conv1d(1, 1, 3, padding=1)),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_halo_suffices_and_is_needed(name: str) -> None:
+    """An inner tile computed from its input and the halo equals the whole; NaN just inside the halo reaches some."""
+    net = NETS[name].double().eval()
+    x = torch.rand(1, 1, 240, dtype=torch.float64)
+    field = eyeshot.analyze(net, x.shape).outputs[0]
+    (stride,), ((low, high),) = field.stride, field.halo
+    whole = net(x)
+    reached = set()
+    for start in range(60, 60 + len(field.phases[0])):
+        stop = start + 20
+        first, last = ceil(Fraction(stride) * start - low), floor(Fraction(stride) * stop + high)
+        outside = x.clone()
+        outside[..., :first] = torch.nan
+        outside[..., last:] = torch.nan
+        assert torch.equal(net(outside)[..., start:stop], whole[..., start:stop])
+        for side, inner in (("low", first), ("high", last - 1)):
+            poisoned = x.clone()
+            poisoned[..., inner] = torch.nan
+            if net(poisoned)[..., start:stop].isnan().any():
+                reached.add(side)
+    assert reached == {"low", "high"}
+
+
+def test_an_earlier_tensor_is_a_source_too() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3, stride=2), nn.Conv2d(2, 2, 3), nn.Conv2d(2, 2, 3))
+    report = eyeshot.analyze(net, (1, 1, 32, 32))
+    assert report.field("2", wrt="0").size == (5, 5)
+    assert report.field("2", wrt="0").stride == (1, 1)
+    assert report.field("2", wrt="0").at(0, 0, 1, 2).slices == (slice(1, 6), slice(2, 7))
+    with pytest.raises(QuestionError, match="does not depend"):
+        report.field("0", wrt="2")
+
+
+def test_each_input_has_its_own_fields() -> None:
+    class Two(nn.Module):
+        def forward(self, image: torch.Tensor, guide: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"sum": image[..., 1:] + guide[..., :-1], "image": image * 2}
+
+    report = eyeshot.analyze(Two(), inputs=(torch.zeros(1, 1, 8), torch.zeros(1, 1, 8)))
+    assert report.input == "image"
+    about = {field.name: field for field in report.about("guide").outputs}
+    assert about["sum"].at(0, 0, 3).slices == (slice(3, 4),)
+    assert about["image"].empty
+    assert report.field("sum", input="image").at(0, 0, 3).slices == (slice(4, 5),)
+    with pytest.raises(QuestionError, match="no input 'mask'"):
+        report.about("mask")
+
+
+def test_units_outside_are_refused() -> None:
+    field = eyeshot.analyze(nn.Conv1d(1, 1, 3), (1, 1, 8)).outputs[0]
+    assert field.at(0, 0, -1) == field.at(0, 0, 5)
+    with pytest.raises(QuestionError, match="extent 6"):
+        field.at(0, 0, 6)
+    with pytest.raises(QuestionError, match="3 indices"):
+        field.at(0, 0)
+
+
+def test_json_and_records_say_the_same() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Upsample(scale_factor=2), nn.Conv2d(2, 1, (3, 1)))
+    report = eyeshot.analyze(net, (1, 1, 16, 16))
+    document = json.loads(report.to_json())
+    assert document["schema"] == 1
+    assert document["input"] == {"name": "input", "shape": [1, 1, 16, 16], "axes": "HW"}
+    up = next(entry for entry in document["tensors"] if entry["name"] == "1")
+    assert (up["size"], up["stride"], up["kind"]) == ([3, 3], ["1/2", "1/2"], "hull")
+    record = next(record for record in report.records() if record["name"] == "2")
+    assert (record["size_h"], record["size_w"], record["stride_w"]) == (4, 3, 0.5)
+    assert record["parameters"] == 2 * 3 + 1
