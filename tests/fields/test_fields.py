@@ -65,7 +65,7 @@ NETS = {
 def test_the_halo_suffices_and_is_needed(name: str) -> None:
     """An inner tile computed from its input and the halo equals the whole; NaN just inside the halo reaches some."""
     net = NETS[name].double().eval()
-    x = torch.rand(1, 1, 240, dtype=torch.float64)
+    x = torch.rand(1, 1, 960, dtype=torch.float64)
     field = eyeshot.analyze(net, x.shape).outputs[0]
     (stride,), ((low, high),) = field.stride, field.halo
     whole = net(x)

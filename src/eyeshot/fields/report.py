@@ -33,8 +33,8 @@ class InputAxes:
 class Report(Mapping[str, Field]):
     """An ordered mapping from module path to the `Field` of that module's output, in the order of execution.
 
-    Any name of ``tensors`` and ``outputs`` works as a key too. A report is about one input (``input``) and one view (``shown``: "full" or
-    "local", which leaves out global context).
+    Any name of ``tensors`` and ``outputs`` works as a key too. A report is about one input (``input``) and one view
+    (``shown``: "full" or "local", which leaves out global context).
     """
 
     def __init__(
