@@ -49,7 +49,10 @@ class Residual(nn.Module):
     def __init__(self):
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(3, 6, 3, 2, 1), nn.BatchNorm2d(6), nn.ReLU(inplace=True), nn.Conv2d(6, 6, 3, padding="same")
+            nn.Conv2d(3, 6, 3, 2, 1),
+            nn.BatchNorm2d(6),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(6, 6, 3, padding="same"),
         )
         self.skip = nn.Conv2d(3, 6, 1, 2)
 
@@ -112,7 +115,11 @@ MODELS = {
     "rnn": (lambda: nn.RNN(4, 6), ((7, 2, 4),), {}),
     "unbatched lstm": (lambda: nn.LSTM(4, 6), ((7, 4),), {}),
     "transposed": (lambda: nn.ConvTranspose2d(4, 6, 3, 2, 1, 1, groups=2), ((1, 4, 5, 6),), {}),
-    "volume": (lambda: nn.Sequential(nn.Conv3d(2, 4, 3), nn.InstanceNorm3d(4), nn.AvgPool3d(2)), ((1, 2, 9, 8, 7),), {}),
+    "volume": (
+        lambda: nn.Sequential(nn.Conv3d(2, 4, 3), nn.InstanceNorm3d(4), nn.AvgPool3d(2)),
+        ((1, 2, 9, 8, 7),),
+        {},
+    ),
     "parts": (Parts, ((2, 4, 9),), {"scale": (1,), "other": {"bias": (8, 1)}}),
 }
 
@@ -162,9 +169,17 @@ def test_every_value_is_made_before_it_is_read():
 
 def test_a_module_under_two_names_has_the_first_and_counts_its_visits():
     trace = capture(Shared(), (meta(1, 3, 8, 8),))
-    assert [(m.path, m.visit) for m in trace.modules] == [("first", 0), ("act", 0), ("first", 1), ("act", 1), ("", 0)]
+    assert [(m.path, m.visit) for m in trace.modules] == [
+        ("first", 0),
+        ("act", 0),
+        ("first", 1),
+        ("act", 1),
+        ("", 0),
+    ]
     assert [call.visit for call in trace.calls] == [0, 0, 1, 1]
-    weights = {value.name for call in trace.calls for value in values_in(call.args) if value.origin == "parameter"}
+    weights = {
+        value.name for call in trace.calls for value in values_in(call.args) if value.origin == "parameter"
+    }
     assert weights == {"first.weight", "first.bias"}
 
 
