@@ -31,9 +31,7 @@ RESULT = ROOT / "results" / "bench.md"
 ZOO = ROOT / "results" / "zoo_families.md"
 FAMILIES = "swin_t densenet121 inception_v3 maxvit_t vit_b_16 shufflenet_v2_x1_0".split()
 FRAMEWORKS = "jax keras onnx tensorflow timm torch torchvision".split()
-
 PLAIN = "one plain meta forward"
-
 Work = Callable[[], object]
 
 
@@ -244,8 +242,7 @@ MEMORY = {
 
 def fresh(code: str) -> str:
     """What a fresh interpreter prints."""
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.check_output([sys.executable, "-W", "ignore", "-c", code], text=True).strip()
 
 
 def memory(name: str, size: tuple[int, ...]) -> list[tuple[str, float]]:
