@@ -81,7 +81,7 @@ class Builder:
     def pointwise(self, *operands: Ref, shape: Shape | None = None) -> Ref:
         """The same element of every operand, broadcast to a common shape; constants drop out."""
         common = shape if shape is not None else broadcast_shape(*(ref.shape for ref in operands))
-        kept = [plain(self, ref) for ref in operands if not self.is_constant(ref)]
+        kept = [plain(self, ref, lost=True) for ref in operands if not self.is_constant(ref)]
         read = {ref.node: self.broadcast(ref, common) for ref in kept if not self.is_constant(ref)}
         if not read:
             return self.constant(common)
@@ -98,7 +98,7 @@ class Builder:
         reason: str | None = None,
     ) -> Ref:
         """An axis map on each given axis: ``{axis: (map, output extent)}``; negative axes count from the end."""
-        x = plain(self, x)
+        x = plain(self, x, lost=any(not isinstance(amap, All) for amap, _ in maps.values()))
         shape = list(x.shape)
         kept: list[tuple[int, AxisMap]] = []
         for given, (amap, extent) in sorted((axis % len(x.shape), value) for axis, value in maps.items()):
@@ -134,7 +134,7 @@ class Builder:
         if x.cut is not None:
             if wanted[-2:] == x.shape[-2:]:
                 return carried(x, self.reshape(x._replace(cut=None), wanted))
-            x = plain(self, x)
+            x = plain(self, x, lost=True)
         return self.constant(wanted) if self.is_constant(x) else self.add(Reshape(), (x,), wanted)
 
     def permute(self, x: Ref, axes: Sequence[int]) -> Ref:
@@ -148,7 +148,7 @@ class Builder:
             if set(order[-2:]) == set(last):
                 swapped = order[-2:] != last
                 return carried(x, self.permute(x._replace(cut=None), order), transposed=swapped)
-            x = plain(self, x)
+            x = plain(self, x, lost=True)
         return self.constant(shape) if self.is_constant(x) else self.add(Permute(order), (x,), shape)
 
     def broadcast(self, x: Ref, shape: Shape) -> Ref:
@@ -158,7 +158,7 @@ class Builder:
         if x.cut is not None:
             if shape[-2:] == x.shape[-2:]:
                 return carried(x, self.broadcast(x._replace(cut=None), shape))
-            x = plain(self, x)
+            x = plain(self, x, lost=True)
         return self.constant(shape) if self.is_constant(x) else self.add(Broadcast(), (x,), shape)
 
     def concat(self, operands: Sequence[Ref], axis: int) -> Ref:
@@ -170,7 +170,7 @@ class Builder:
         shape[axis] = sum(ref.shape[axis] for ref in operands)
         if all(self.is_constant(ref) for ref in operands):
             return self.constant(tuple(shape))
-        return self.add(Concat(axis), [plain(self, ref) for ref in operands], tuple(shape))
+        return self.add(Concat(axis), [plain(self, ref, lost=True) for ref in operands], tuple(shape))
 
     def contract(self, subscripts: str, *operands: Ref, support: tuple[str, str, Table] | None = None) -> Ref:
         """An einsum, ``"bik,bkj->bij"``. With ``support=("i", "k", table)`` row i reads only ``table.row(i)`` of k."""

@@ -26,10 +26,15 @@ LARGEST_TABLE = 1 << 18
 
 
 def cutting(values: NDArray[Any]) -> Mask | None:
-    """Where an additive mask removes an element: -inf, or the dtype's minimum; None where nowhere."""
+    """Where an additive mask removes an element: -inf, or the dtype's minimum; None where nowhere.
+
+    A row of nothing but minima removes nothing: its softmax is that of any constant row.
+    """
     if values.dtype.kind != "f":
         return None
     cut: Mask = values <= np.finfo(values.dtype).min
+    if values.ndim:
+        cut &= ~cut.all(-1, keepdims=True) | np.isneginf(values).all(-1, keepdims=True)
     return cut if cut.any() else None
 
 
@@ -58,11 +63,17 @@ def carried(x: Ref, out: Ref, *, transposed: bool = False) -> Ref:
     return out._replace(cut=x.cut.T if transposed else x.cut, zeroed=x.zeroed)
 
 
-def plain(ctx: Builder, x: Ref) -> Ref:
-    """``x`` for a reader that knows nothing of cuts: the cut elements read nothing."""
+def plain(ctx: Builder, x: Ref, *, lost: bool = False) -> Ref:
+    """``x`` for a reader that knows nothing of cuts: the cut elements read nothing.
+
+    Where a cut is ``lost`` before the softmax that it was made for, that one will read too much; a reason says so.
+    """
     if x.cut is None:
         return x
-    return masked(ctx, x._replace(cut=None, zeroed=False), ~x.cut)
+    out = masked(ctx, x._replace(cut=None, zeroed=False), ~x.cut)
+    if x.zeroed or not lost or ctx.is_constant(out):
+        return out
+    return ctx.add(Pointwise(), (out,), out.shape, "lost-mask")
 
 
 def support(cut: Mask) -> Table:

@@ -7,6 +7,7 @@ REASONS: dict[str, str] = {
     "data-dependent-index": "positions are computed from data, so every position that could be read counts",
     "data-dependent-shape": "which elements are kept, and how many, depends on data",
     "large-static-mask": "a static mask over several axes is too large to hold as a table",
+    "lost-mask": "a static mask went through an op that does not hand it on, so what it hides counts from there",
     "mask-varies": "the static attention mask differs along batch or heads; the union of its supports counts",
     "packed-sequence": "a packed sequence hides which step belongs to which sample",
     "random-index": "positions are drawn at random, so every position that could be drawn counts",

@@ -56,6 +56,33 @@ def decomposed(q, k, v):
     return weights @ v
 
 
+MINIMUM = torch.finfo(torch.float64).min
+DEAD = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]).bool()
+
+
+def by_hand(q, k, v):
+    """The softmax too is written out."""
+    scores = (q @ k.mT).masked_fill(~MASK, float("-inf"))
+    weights = (scores - scores.amax(-1, keepdim=True)).exp()
+    return (weights / weights.sum(-1, keepdim=True)) @ v
+
+
+def by_einsum(q, k, v):
+    """Scores and values through einsum, as many write it."""
+    scores = torch.einsum("bhid,bhjd->bhij", q, k).masked_fill(~MASK, MINIMUM)
+    return torch.einsum("bhij,bhjd->bhid", scores.softmax(-1), v)
+
+
+def dead_row_filled(x):
+    """A row that is masked whole with a finite number weighs all values alike."""
+    return (x @ x.mT).masked_fill(~DEAD, -1e30).softmax(-1) @ x
+
+
+def dead_row_added(x):
+    """As `dead_row_filled`, with minima added to the scores."""
+    return (x @ x.mT + torch.zeros(4, 4, dtype=x.dtype).masked_fill(~DEAD, MINIMUM)).softmax(-1) @ x
+
+
 # A softmax over one key has no slope, so every query sees two; and the fused kernel swallows NaN.
 CASES = [
     Case("sdpa", F.scaled_dot_product_attention, QKV, oracles=("gradient",)),
@@ -86,6 +113,25 @@ CASES = [
     ),
     Case("decomposed", decomposed, QKV, oracles=("gradient",)),
     Case("decomposed added", lambda q, k, v: (q @ k.mT + ADDED).softmax(-1) @ v, QKV, oracles=("gradient",)),
+    Case("decomposed by hand", by_hand, QKV, oracles=("gradient",)),
+    Case("decomposed by einsum", by_einsum, QKV, oracles=("gradient",)),
+    Case("dead row filled", dead_row_filled, ((2, 2, 4, 2),), oracles=("gradient",)),
+    Case("dead row added", dead_row_added, ((2, 2, 4, 2),), oracles=("gradient",)),
+    Case(
+        "dead row, fused",
+        lambda x: F.scaled_dot_product_attention(
+            x, x, x, torch.zeros(4, 4, dtype=x.dtype).masked_fill(~DEAD, MINIMUM)
+        ),
+        ((2, 2, 4, 2),),
+        oracles=("gradient",),
+    ),
+    Case(
+        "mask lost in a roll",
+        lambda q, k, v: (q @ k.mT).masked_fill(~MASK, float("-inf")).roll(1, -1).softmax(-1) @ v,
+        QKV,
+        oracles=("gradient",),
+        reason="lost-mask",
+    ),
     Case("weights", lambda q, k: (q @ k.mT + ADDED).softmax(-1), QKV[:2], oracles=("gradient",)),
     Case(
         "masked scores",

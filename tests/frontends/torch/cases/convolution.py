@@ -38,6 +38,13 @@ class Tbc(nn.Module):
 
 CASES = [
     Case("conv1d", nn.Conv1d(2, 3, 3, padding=1), ((2, 2, 6),)),
+    Case(
+        "conv1d known zeros",
+        lambda x: F.conv1d(x, torch.tensor([[[1.0, 0.0, -1.0]]], dtype=torch.float64), padding=1),
+        ((1, 1, 4),),
+        oracles=("gradient",),
+        reason="zero-coefficient",
+    ),
     Case("conv1d-unbatched", nn.Conv1d(2, 3, 3, padding=1), ((2, 6),)),
     Case("conv2d", nn.Conv2d(2, 2, (3, 2), stride=(2, 1), padding=(1, 0)), ((1, 2, 5, 4),)),
     Case("conv2d-1x1", nn.Conv2d(3, 2, 1), ((1, 3, 3, 3),)),

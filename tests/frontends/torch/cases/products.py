@@ -38,6 +38,13 @@ CASES = [
     Case("tensordot", lambda x, y: torch.tensordot(x, y, dims=([1], [0])), ((2, 3), (3, 2))),
     Case("known zeros right", lambda x: x @ BLOCKS.T, ((2, 3),), oracles=("gradient",)),
     Case("known zeros left", lambda x: BLOCKS @ x, ((3, 2),), oracles=("gradient",)),
+    Case(
+        "known zeros of a batch",
+        lambda x: torch.stack([BLOCKS, BLOCKS.flip(0)]) @ x,
+        ((3, 2),),
+        oracles=("gradient",),
+        reason="zero-coefficient",
+    ),
     Case("bilinear", nn.Bilinear(2, 3, 2), ((2, 2), (2, 3))),
     Case("bilinear functional", nn.functional.bilinear, ((2, 2), (2, 3), (4, 2, 3), (4,))),
     Case("cdist", torch.cdist, ((2, 3, 2), (2, 2, 2))),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.graph import Ref
-from eyeshot.relations import All, AxisMap, Identity, Window
+from eyeshot.relations import All, AxisMap, Identity, Pointwise, Window
 
 Maps = dict[int, tuple[AxisMap, int]]
 Sizes = int | Sequence[int]
@@ -47,6 +47,8 @@ def convolution(
     )
     ragged = transposed or any(per_axis(padding, rank))
     out = ctx.pointwise(out, *_learned(ctx, weight, bias, groups if transposed else 0, ragged))
+    if weight.known is not None and not weight.known.all() and not ctx.is_constant(out):
+        out = ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
     return ctx.reshape(out, ctx.output_shape)
 
 

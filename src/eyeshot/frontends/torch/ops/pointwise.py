@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -68,13 +68,23 @@ POINTWISE = {
     "self_scalar": "special_xlog1py special_zeta",
     "dtype": "to",
 }
+# Of one operand: which hand on that an element is 0, and which make it 0 where it is -inf.
+ZERO_AT_ZERO = frozenset(
+    "abs asinh atan erf expm1 gelu hardswish leaky_relu log1p nan_to_num neg relu relu6 silu sin sqrt square tanh".split()
+)
+ZERO_AT_MINUS_INFINITY = frozenset("exp exp2 hardsigmoid relu relu6 sigmoid softplus".split())
 NAMES = [f"aten.{op}.{overload}" for overload, ops in POINTWISE.items() for op in ops.split()]
 
 
 @lowers(*NAMES, "prims.convert_element_type.default")
 def pointwise(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
-    """Each element reads the same element of every operand."""
-    return ctx.pointwise(*tensors_in([args, kwargs]), shape=ctx.output_shape)
+    """Each element reads the same element of every operand; what is 0 by construction may stay so."""
+    refs = tensors_in([args, kwargs])
+    if len(refs) == 1 and refs[0].cut is not None and refs[0].shape == ctx.output_shape:
+        kept = ZERO_AT_ZERO if refs[0].zeroed else ZERO_AT_MINUS_INFINITY
+        if ctx.call.op.split(".")[1] in kept:
+            return refs[0]._replace(zeroed=True)
+    return ctx.pointwise(*refs, shape=ctx.output_shape)
 
 
 @lowers("aten._to_copy.default", "aten.clone.default", "aten.dropout.default", "aten.native_dropout.default")
@@ -129,14 +139,19 @@ def _opened(x: Ref, shape: tuple[int, ...]) -> Ref:
 
 @lowers("aten.mul.Tensor", "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar")
 def scale(ctx: Context, x: Ref | float, y: Ref | float) -> Ref:
-    """Each element reads both operands, nothing where a known factor is 0; a positive number keeps cuts."""
+    """Each element reads both operands, nothing where a factor is 0 by construction; a positive number keeps cuts."""
     refs, shape = tensors_in([x, y]), ctx.output_shape
     number = y if isinstance(x, Ref) else x
     if isinstance(number, Ref) and number.known is not None and number.known.size == 1:
         number = float(number.known.item())
     if refs[0].cut is not None and refs[0].shape == shape and isinstance(number, int | float) and number > 0:
         return refs[0]
+    nothing = refs[0].cut if refs[0].zeroed and refs[0] is x and x.shape == shape else None
+    if nothing is not None:
+        refs[0] = refs[0]._replace(cut=None, zeroed=False)
     out = ctx.pointwise(*refs, shape=shape)
+    if nothing is not None and not ctx.is_constant(out):
+        out = out._replace(cut=nothing, zeroed=True)
     for ref in refs:
         if ref.known is not None and "mul" in ctx.call.op and not ref.known.all():
             out = _zeroed(masked(ctx, out, ref.known != 0), ref.known != 0)
@@ -194,7 +209,11 @@ def triangle(ctx: Context, x: Ref, diagonal: int = 0) -> Ref:
 def _filled(ctx: Context, x: Ref, mask: NDArray[np.bool_], value: float) -> Ref:
     """``x`` with a constant where ``mask`` is set."""
     shape = ctx.output_shape
-    if cuts(value):
-        wide = ctx.broadcast(x if _waiting(x, x.shape) else plain(ctx, x), shape)
-        return wide if ctx.is_constant(wide) else with_cut(ctx, wide, mask)
-    return masked(ctx, ctx.broadcast(x, shape), ~mask)
+    if not cuts(value):
+        return masked(ctx, ctx.broadcast(x, shape), ~mask)
+    wide = ctx.broadcast(x if _waiting(x, x.shape) else plain(ctx, x), shape)
+    dead: NDArray[np.bool_] = np.logical_and.reduce(np.broadcast_to(mask, shape), axis=-1, keepdims=True)
+    if value > -inf and dead.any():
+        # A row filled whole with one finite number comes out of the softmax as one of equals.
+        wide, mask = wide if _waiting(wide, shape) else masked(ctx, wide, ~dead), mask & ~dead
+    return wide if ctx.is_constant(wide) else with_cut(ctx, wide, mask)

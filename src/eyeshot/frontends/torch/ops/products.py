@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eyeshot.graph import Ref
-    from eyeshot.relations import AxisMap
+    from eyeshot.relations import AxisMap, Table
 
 
 def product(ctx: Context, x: Ref, y: Ref) -> Ref:
@@ -36,10 +36,12 @@ def product(ctx: Context, x: Ref, y: Ref) -> Ref:
     x = _wide(ctx, x, (*outer, *x.shape[-2:]))
     y = _wide(ctx, y, (*outer, *y.shape[-2:]))
     if ctx.is_constant(y):
-        return ctx.along(x, {-1: (_mixing(y.known), y.shape[-1])})
+        amap, reason = _mixing(y.known)
+        return ctx.along(x, {-1: (amap, y.shape[-1])}, reason=reason)
     if ctx.is_constant(x):
         known = None if x.known is None else x.known.swapaxes(-1, -2)
-        return ctx.along(y, {-2: (_mixing(known), x.shape[-2])})
+        amap, reason = _mixing(known)
+        return ctx.along(y, {-2: (amap, x.shape[-2])}, reason=reason)
     left, right = (ref.cut if ref.zeroed else None for ref in (x, y))
     batch = ascii_lowercase[: len(outer)]
     static = None
@@ -60,12 +62,14 @@ def _wide(ctx: Context, x: Ref, shape: tuple[int, ...]) -> Ref:
     return ctx.broadcast(x, shape)._replace(known=known)
 
 
-def _mixing(matrix: np.ndarray[Any, Any] | None) -> AxisMap:
-    """How a constant (inputs, outputs) matrix mixes an axis; zeros known in all of the batch are spared."""
+def _mixing(matrix: np.ndarray[Any, Any] | None) -> tuple[AxisMap, str | None]:
+    """How a constant (inputs, outputs) matrix mixes an axis, and a reason where only some of a batch has a zero."""
     if matrix is None:
-        return All()
-    zero = (matrix == 0).reshape(-1, *matrix.shape[-2:]).all(0)
-    return support(zero.T) if zero.any() else All()
+        return All(), None
+    zeros = (matrix == 0).reshape(-1, *matrix.shape[-2:])
+    shared = zeros.all(0)
+    reason = None if (zeros == shared).all() else "zero-coefficient"
+    return support(shared.T) if shared.any() else All(), reason
 
 
 def linear_map(ctx: Context, x: Ref, weight: Ref, bias: Ref | None) -> Ref:
@@ -145,9 +149,21 @@ def einsum(ctx: Context, equation: str, tensors: Sequence[Ref], *, path: Any = N
             term, ref = _diagonal(ctx, term, ref)  # noqa: PLW2901 - one repeated label less each time
         kept.append(term)
         operands.append(ref)
-    out = ctx.contract(f"{','.join(kept)}->{target}", *operands)
+    out = ctx.contract(f"{','.join(kept)}->{target}", *operands, support=_spared(kept, operands, target))
     spared = any(ref.known is not None and not ref.known.all() for ref in tensors)
     return ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient") if spared else out
+
+
+def _spared(terms: list[str], operands: list[Ref], target: str) -> tuple[str, str, Table] | None:
+    """The first operand that is 0 in places, as the rows and columns that are left; its cut is then used up."""
+    for place, (term, ref) in enumerate(zip(terms, operands, strict=True)):
+        if ref.cut is None or not ref.zeroed:
+            continue
+        row, column = term[-2], term[-1]
+        if (row in target) != (column in target):
+            operands[place] = ref._replace(cut=None)
+            return (row, column, support(ref.cut)) if row in target else (column, row, support(ref.cut.T))
+    return None
 
 
 def _labels(equation: str, ranks: list[int]) -> tuple[list[str], str]:

@@ -93,12 +93,14 @@ def softmax(ctx: Context, x: Ref, dim: int, *args: Any) -> Ref:
     """Each element reads itself and a summary of its axis; cut elements stay out, and come out as 0."""
     if not x.shape:
         return x
-    if x.cut is None or x.zeroed or dim % len(x.shape) != len(x.shape) - 1 or "log" in ctx.call.op:
+    if x.cut is None or x.zeroed or dim % len(x.shape) != len(x.shape) - 1:
         return ctx.normalise(x, [dim])
+    cut = x.cut & ~x.cut.all(-1, keepdims=True)  # a row of minima comes out as one of equals
+    opened = x._replace(cut=None)
     outer = ascii_lowercase[: len(x.shape) - 2]
-    summary = ctx.contract(f"{outer}yz->{outer}y", x, support=("y", "z", support(x.cut)))
-    out = ctx.pointwise(x._replace(cut=None), ctx.reshape(summary, (*x.shape[:-1], 1)))
-    return out._replace(cut=x.cut, zeroed=True)
+    summary = ctx.contract(f"{outer}yz->{outer}y", opened, support=("y", "z", support(cut)))
+    out = ctx.pointwise(opened, ctx.reshape(summary, (*x.shape[:-1], 1)))
+    return out._replace(cut=cut, zeroed="log" not in ctx.call.op)
 
 
 @lowers(
