@@ -24,7 +24,7 @@ FAMILIES = {
     "torchvision:vit_h_14": ((1, 3, 224, 224), None, 1),
     "torchvision:quantized_resnet18": ((1, 3, 224, 224), None, 1),
     "torchvision:lraspp_mobilenet_v3_large": ((1, 3, 520, 520), None, 1),
-    "torchvision:ssdlite320_mobilenet_v3_large": ((3, 800, 800), "CHW", 1),
+    "torchvision:ssdlite320_mobilenet_v3_large": ((3, 320, 320), "CHW", 1),
     "torchvision:raft_small": ((1, 3, 520, 960), None, 2),
     "torchvision:r3d_18": ((1, 3, 16, 112, 112), None, 1),
     "torchvision:mvit_v2_s": ((1, 3, 16, 224, 224), None, 1),

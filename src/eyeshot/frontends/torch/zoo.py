@@ -140,7 +140,9 @@ def _torchvision(reference: str, name: str, keywords: dict[str, Any]) -> Loaded:
         model = _built(reference, builder, **absent, **keywords)
     match family:
         case "detection":
-            return Loaded(model, reference, (3, 800, 800), "CHW", "images")
+            # The size that the model resizes to itself, so that its resize keeps every pixel.
+            fixed = model.transform.fixed_size or (model.transform.min_size[-1],) * 2
+            return Loaded(model, reference, (3, *fixed[::-1]), "CHW", "images")
         case "optical_flow":
             return Loaded(model, reference, (1, 3, 520, 960), takes="pair")
         case "segmentation":
