@@ -89,7 +89,7 @@ def everything(model: Any, size: tuple[int, ...]) -> None:
     import eyeshot
 
     report = eyeshot.analyze(model, size)
-    source = report.tensors[0]._source  # noqa: SLF001 - both analyses at once, for all tensors
+    source = report.tensors[0].source
     _ = source.boxes, source.laws
 
 
@@ -229,7 +229,7 @@ BUILD = """import torch, torchvision
 torch.set_num_threads(1)
 model = torchvision.models.get_model({name!r}).eval()
 """
-ANALYSE = "import eyeshot; of = eyeshot.analyze(model, {size}).tensors[0]._source; of.boxes, of.laws"
+ANALYSE = "import eyeshot; of = eyeshot.analyze(model, {size}).tensors[0].source; of.boxes, of.laws"
 MEMORY = {
     "import torch, torchvision": "import torch, torchvision",
     "{name}: built": BUILD,
