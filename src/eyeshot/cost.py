@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from math import prod
+from re import search
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +26,17 @@ class Cost:
     activation_bytes: int
 
 
+def activation_bytes(shape: tuple[int, ...], dtype: str) -> int:
+    """Memory of a tensor, in bytes; ``dtype`` names the bits of an element ("bfloat16"), "bool" takes a byte."""
+    return prod(shape) * _itemsize(dtype)
+
+
+@cache
+def _itemsize(dtype: str) -> int:
+    bits = search(r"\d+", dtype)
+    return max(1, int(bits[0]) // 8) if bits else 1
+
+
 class Costs:
     """Costs of the tensors and modules of one graph."""
 
@@ -35,13 +48,13 @@ class Costs:
 
     def of_tensor(self, tensor: Tensor) -> Cost:
         """The op alone; parameters belong to modules."""
-        return Cost(0, tensor.macs, prod(tensor.shape) * tensor.itemsize)
+        return Cost(0, tensor.macs, activation_bytes(tensor.shape, tensor.dtype))
 
-    def of_module(self, module: ModuleOutput, shape: tuple[int, ...], itemsize: int) -> Cost:
+    def of_module(self, module: ModuleOutput, shape: tuple[int, ...]) -> Cost:
         """Everything computed during the module's call, its submodules included."""
         prefix = f"{module.path}." if module.path else ""
         inside = sum(
             count for path, count in self.owned.items() if path == module.path or path.startswith(prefix)
         )
         macs = self._macs[module.last_tensor] - self._macs[module.first_tensor]
-        return Cost(inside, macs, prod(shape) * itemsize)
+        return Cost(inside, macs, activation_bytes(shape, module.dtype))

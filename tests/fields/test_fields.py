@@ -130,3 +130,79 @@ def test_json_and_records_say_the_same() -> None:
     record = next(record for record in report.records() if record["name"] == "2")
     assert (record["size_h"], record["size_w"], record["stride_w"]) == (4, 3, 0.5)
     assert record["parameters"] == 2 * 3 + 1
+
+
+def test_fields_are_frozen() -> None:
+    field = eyeshot.analyze(nn.Conv1d(1, 1, 3), (1, 1, 8)).outputs[0]
+    for name in ("size", "name", "offset"):
+        with pytest.raises(AttributeError):
+            setattr(field, name, None)
+
+
+def test_sizes_without_a_law_say_that_they_are_clipped() -> None:
+    class Sums(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.cumsum(-1)
+
+    report = eyeshot.analyze(Sums(), (1, 1, 8))
+    (field,) = report.outputs
+    assert (field.size, field.clipped) == ((8,), (True,))
+    assert ", clipped, full>" in repr(field)
+    assert report.to_dict()["outputs"][0]["clipped"] == [True]
+    assert eyeshot.analyze(nn.Conv1d(1, 1, 3), (1, 1, 8)).outputs[0].clipped == (False,)
+
+
+def test_memory_is_that_of_the_dtype() -> None:
+    class Kinds(nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"half": x * 2, "double": x.double(), "first": x.argmax(1), "positive": x > 0}
+
+    outputs = eyeshot.analyze(nn.Sequential(Kinds()), inputs=torch.zeros(1, 2, 8, dtype=torch.half)).outputs
+    held = {field.name: (field.dtype, field.cost.activation_bytes) for field in outputs}
+    assert held == {
+        "half": ("float16", 32),
+        "double": ("float64", 128),
+        "first": ("int64", 64),
+        "positive": ("bool", 16),
+    }
+
+
+def test_a_report_is_a_mapping() -> None:
+    report = eyeshot.analyze(nn.Sequential(nn.Conv1d(1, 1, 3), nn.ReLU()), (1, 1, 8))
+    assert list(report) == ["0", "1"]
+    assert report.get("0") is report["0"]
+    assert report.get("2") is None
+    assert "2" not in report
+    with pytest.raises(QuestionError, match="nothing called 0"):
+        report[0]
+    with pytest.raises(QuestionError, match="no view 'near'"):
+        report.view("near")
+
+
+def test_earlier_tensors_have_layouts_and_inputs_are_some() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.mix = nn.Linear(5, 4), nn.Conv1d(4, 4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.mix(self.embed(x).transpose(1, 2))
+
+    report = eyeshot.analyze(Tokens(), (1, 9, 5), layout="NTC")
+    assert report.field("mix", wrt="embed", layout="NTC").size == (3,)
+    assert report.field("mix", wrt="embed").size == (None,), "by rank, the last axis: channels here"
+    assert report.field("mix", wrt="x").size == report["mix"].size == (3,)
+
+
+def test_every_input_may_have_a_layout_and_keywords_may_stand_beside_a_size() -> None:
+    class Gated(nn.Module):
+        def forward(
+            self, image: torch.Tensor, tokens: torch.Tensor | None = None, scale: float = 0
+        ) -> list[torch.Tensor]:
+            return [image * scale, image if tokens is None else tokens.roll(1, 1)]
+
+    given = (torch.zeros(1, 8, 8, 3), torch.zeros(1, 6, 5))
+    report = eyeshot.analyze(Gated(), inputs=given, layout={"image": "NHWC", "tokens": "NTC"})
+    assert report["0"].at(0, 2, 3, None).slices == (slice(2, 3), slice(3, 4))
+    assert report.about("tokens")["1"].at(0, 2, None).slices == (slice(1, 2),)
+    assert eyeshot.analyze(Gated(), (1, 3, 8, 8), kwargs={"scale": 2.0})["0"].size == (1, 1)

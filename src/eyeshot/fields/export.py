@@ -18,7 +18,10 @@ Number = int | str
 
 
 class TensorDocument(BaseModel):
-    """One tensor's field; tuples have one entry a spatial axis of the input, None is no bound."""
+    """One tensor's field; tuples have one entry a spatial axis of the input, None is no bound.
+
+    ``clipped`` tells where ``size`` is the largest extent at this input size, for want of a law.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,7 +34,7 @@ class TensorDocument(BaseModel):
     phases: tuple[tuple[tuple[Number, int], ...], ...]
     halo: tuple[tuple[Number, Number] | None, ...]
     kind: Literal["hull", "sound", "exact", "shadow"]
-    clipped: bool
+    clipped: tuple[bool, ...]
     share: float
     at_this_size: bool
     misaligned: bool
@@ -105,6 +108,7 @@ def _record(field: Field, letters: str) -> dict[str, Any]:
         }
     return record | {
         "kind": field.kind,
+        "clipped": any(field.clipped),
         "view": field.view,
         "share": field.share,
         "misaligned": field.misaligned,
@@ -126,7 +130,7 @@ def _tensor(field: Field) -> TensorDocument:
         phases=tuple(tuple((_exact(offset), size) for offset, size in phases) for phases in field.phases),
         halo=tuple(None if halo is None else (_exact(halo[0]), _exact(halo[1])) for halo in field.halo),
         kind=field.kind,
-        clipped=False,
+        clipped=field.clipped,
         share=field.share,
         at_this_size=any(law.at_size for law in field.law),
         misaligned=field.misaligned,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from math import prod
@@ -26,51 +27,45 @@ View = Literal["full", "local"]
 Kind = Literal["hull", "sound", "exact", "shadow"]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Field:
     """What the units of one tensor see of one input, on its spatial axes.
 
+    ``name``, ``op`` (a module's class, or the framework's op), ``shape`` and ``dtype`` are the tensor's, ``cost`` is its
+    price, ``view`` says whether global context counts. ``node`` and ``source`` are where analyses find it.
+
     Tuples have one entry a spatial axis of the input. ``size``, ``stride``, ``offset``, ``phases`` and ``halo`` are the
     law on unclipped integers (R, S and -P of Araujo, Norris & Sim 2019); boxes are clipped to the input. An entry None
-    means no bound. Where an axis has no law at all (``law[axis].why`` says why), ``size`` is the largest clipped extent
-    at this size. The law describes inner units: at borders, padding that reflects or wraps reads elsewhere.
+    means no bound. Where an axis has no law at all (``law[axis].why`` says why), ``size`` is the largest extent at this
+    input size, and ``clipped`` says so. The law describes inner units: at borders, padding that reflects or wraps reads
+    elsewhere.
     """
 
-    def __init__(
-        self,
-        name: str,
-        op: str,
-        shape: tuple[int, ...],
-        node: int,
-        source: Source,
-        view: View,
-        cost: Cost,
-        dtype: str,
-    ) -> None:
-        self.name = name
-        self.op = op
-        self.shape = shape
-        self.node = node
-        self.view = view
-        self.cost = cost
-        self.dtype = dtype
-        self._source = source
+    name: str
+    op: str
+    shape: tuple[int, ...]
+    node: int
+    source: Source
+    view: View
+    cost: Cost
+    dtype: str
 
     def __repr__(self) -> str:
         return (
             f"<Field {self.name!r} {self.op} {self.shape}: size {self.size}, stride {self.stride}, "
-            f"offset {self.offset}, {self.kind}, unclipped, {self.view}>"
+            f"offset {self.offset}, {self.kind}, {'clipped' if any(self.clipped) else 'unclipped'}, {self.view}>"
         )
 
     @property
     def input(self) -> str:
         """The name of the input (or earlier tensor) that the field is about."""
-        return self._source.name
+        return self.source.name
 
     @cached_property
     def law(self) -> tuple[AxisLaw, ...]:
         """The symbolic law along each axis."""
-        axes = range(len(self._source.axes))
-        return tuple(self._source.law(self.node, axis, local=self._local) for axis in axes)
+        axes = range(len(self.source.axes))
+        return tuple(self.source.law(self.node, axis, local=self._local) for axis in axes)
 
     @cached_property
     def size(self) -> tuple[int | None, ...]:
@@ -79,6 +74,11 @@ class Field:
             law.size if law.size is not None or law.unbounded else self._largest(axis)
             for axis, law in enumerate(self.law)
         )
+
+    @property
+    def clipped(self) -> tuple[bool, ...]:
+        """Where ``size`` is the largest extent cut to this input, for want of a law."""
+        return tuple(law.size is None and not law.unbounded for law in self.law)
 
     @property
     def stride(self) -> tuple[Rational | None, ...]:
@@ -123,7 +123,7 @@ class Field:
     @property
     def reasons(self) -> frozenset[str]:
         """Codes of the over-approximations on the way from the input (:mod:`eyeshot.graph.reasons`)."""
-        return self._source.boxes.dependencies[self.node].reasons
+        return self.source.boxes.dependencies[self.node].reasons
 
     @property
     def kind(self) -> Kind:
@@ -133,19 +133,19 @@ class Field:
     @property
     def empty(self) -> bool:
         """Whether no unit reads this input."""
-        return not self._source.boxes.dependencies[self.node].terms
+        return not self.source.boxes.dependencies[self.node].terms
 
     @cached_property
     def share(self) -> float:
         """Share of the input inside the box of the central unit (clipped), all channels and samples together."""
-        moving = self._source.moving(self.node)
+        moving = self.source.moving(self.node)
         middle = tuple(n // 2 if axis in moving else None for axis, n in enumerate(self.shape))
-        return self.at(*middle).volume / max(1, prod(self._source.extents)) if prod(self.shape) else 0.0
+        return self.at(*middle).volume / max(1, prod(self.source.extents)) if prod(self.shape) else 0.0
 
     @cached_property
     def global_since(self) -> str | None:
         """The module (or tensor) at which the field became the whole input; None if it did not."""
-        return self._source.global_since(self.node) if self.unbounded else None
+        return self.source.global_since(self.node) if self.unbounded else None
 
     def at(self, *index: int | None) -> Box:
         """The box of one unit, by its full index (n, c, h, w); None in a place is the union over that axis.
@@ -156,17 +156,17 @@ class Field:
             for an index of the wrong length or outside the tensor. Negative ones count from the end.
         """
         unit = self._index(index)
-        found = self._source.boxes.at(self.node, unit, local=self._local)
-        axes = range(len(self._source.axes))
+        found = self.source.boxes.at(self.node, unit, local=self._local)
+        axes = range(len(self.source.axes))
         if found is None:
             return Box((0,) * len(axes), (0,) * len(axes))
-        ideal = [self._source.laws.at(self.node, unit, axis, local=self._local) for axis in axes]
+        ideal = [self.source.laws.at(self.node, unit, axis, local=self._local) for axis in axes]
         known = [pair for pair in ideal if pair is not None]
         return _box(found, _box(known) if len(known) == len(axes) else None)
 
     def boxes(self) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]], NDArray[np.bool_]]:
         """Every unit's box: starts and stops on each axis and whether it sees anything, broadcastable to ``shape``."""
-        return self._source.boxes.arrays(self.node, self.shape, local=self._local)
+        return self.source.boxes.arrays(self.node, self.shape, local=self._local)
 
     @property
     def _local(self) -> bool:
@@ -181,6 +181,10 @@ class Field:
             raise QuestionError(
                 f"a unit of {self.name!r} has {len(self.shape)} indices (its shape is {self.shape}), got {index}; "
                 "None in a place means the union over that axis"
+            )
+        if not all(place is None or hasattr(place, "__index__") for place in index):
+            raise QuestionError(
+                f"a unit of {self.name!r} takes whole numbers, or None for the union over an axis; got {index}"
             )
         for axis, (place, extent) in enumerate(zip(index, self.shape, strict=True)):
             if place is not None and not -extent <= place < extent:

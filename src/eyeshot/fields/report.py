@@ -6,18 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from eyeshot.cost import Cost, Costs
+from eyeshot.cost import Cost, Costs, activation_bytes
 from eyeshot.errors import QuestionError
-from eyeshot.fields.field import Field
+from eyeshot.fields.field import Field, View
 from eyeshot.fields.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from eyeshot.fields.field import View
     from eyeshot.fields.source import Enlarged
     from eyeshot.graph import Graph
 
@@ -40,7 +38,7 @@ class Report(Mapping[str, Field]):
     def __init__(
         self, graph: Graph, model: str, spatial: Mapping[str, InputAxes], *, input_: str | None = None, view: View = "full",
         provenance: Mapping[str, Any] | None = None, enlarged: Enlarged | None = None,
-        sources: dict[tuple[str, tuple[int, ...]], Source] | None = None,
+        sources: dict[tuple[str, int, tuple[int, ...]], Source] | None = None,
     ) -> None:  # fmt: skip
         self.graph = graph
         self.model = model
@@ -56,7 +54,9 @@ class Report(Mapping[str, Field]):
     @cached_property
     def _modules(self) -> dict[str, Field]:
         return {
-            module.name: self._field(module.name, module.kind, module.node, self._module_costs[module.name])
+            module.name: self._field(
+                module.name, module.kind, module.node, self._module_costs[module.name], module.dtype
+            )
             for module in self.graph.modules
             if module.path
         }
@@ -68,12 +68,16 @@ class Report(Mapping[str, Field]):
     def __getitem__(self, name: str) -> Field:
         field = self._by_name.get(name)
         if field is None:
-            near = get_close_matches(name, self._by_name, 3)
+            near = get_close_matches(str(name), self._by_name, 3)
             hint = (
                 f"did you mean {', '.join(map(repr, near))}?" if near else "report.keys() lists the modules."
             )
             raise QuestionError(f"{self.model} computed nothing called {name!r}: {hint}")
         return field
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The field of that name, or ``default``."""
+        return self._by_name.get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
@@ -103,11 +107,7 @@ class Report(Mapping[str, Field]):
     @cached_property
     def outputs(self) -> list[Field]:
         """The fields of the network's outputs."""
-        nodes = self.graph.nodes
-        return [
-            self._field(name, "output", node, Cost(0, 0, prod(nodes[node].shape) * 4))
-            for name, node in self.graph.outputs.items()
-        ]
+        return [self._output(name, node) for name, node in self.graph.outputs.items()]
 
     @property
     def notes(self) -> list[str]:
@@ -138,6 +138,8 @@ class Report(Mapping[str, Field]):
 
     def view(self, view: View) -> Report:
         """The same report, "full" or "local" (without global context)."""
+        if view not in get_args(View):
+            raise QuestionError(f'there is no view {view!r}: it is "full" or "local"')
         return self._again(self.input, view)
 
     def about(self, name: str) -> Report:
@@ -148,14 +150,26 @@ class Report(Mapping[str, Field]):
             )
         return self._again(name, self.shown)
 
-    def field(self, name: str, *, input: str | None = None, wrt: str | None = None) -> Field:  # noqa: A002 - the field's word
-        """The field of a tensor on another input, or on the spatial axes of an earlier tensor (``wrt``)."""
+    def field(
+        self,
+        name: str,
+        *,
+        input: str | None = None,  # noqa: A002 - the field's word
+        wrt: str | None = None,
+        layout: str | None = None,
+    ) -> Field:
+        """The field of a tensor on another input, or on the spatial axes of an earlier tensor (``wrt``).
+
+        ``layout`` names that tensor's axes where the default for its rank is wrong: ``"NTC"`` for tokens.
+        """
         report = self.about(input) if input else self
         field = report[name]
         if wrt is None:
             return field
+        if wrt in self.spatial:
+            return self.about(wrt)[name]
         other = report[wrt]
-        axes = spatial_axes(other.shape, other.name)
+        axes = spatial_axes(other.shape, other.name, layout)
         source = self._source(other.name, other.node, axes)
         if other.node not in self.graph.ancestors([field.node]):
             raise QuestionError(f"{name!r} does not depend on {wrt!r}; ask for a later tensor")
@@ -191,17 +205,22 @@ class Report(Mapping[str, Field]):
     def _module_costs(self) -> dict[str, Cost]:
         nodes = self.graph.nodes
         return {
-            module.name: self._costs.of_module(module, nodes[module.node].shape, 4)
+            module.name: self._costs.of_module(module, nodes[module.node].shape)
             for module in self.graph.modules
         }
 
-    def _field(self, name: str, op: str, node: int, cost: Cost, dtype: str = "float32") -> Field:
+    def _field(self, name: str, op: str, node: int, cost: Cost, dtype: str) -> Field:
         axes = self.spatial[self.input]
         source = self._source(self.input, self.graph.inputs[self.input], axes)
         return Field(name, op, self.graph.nodes[node].shape, node, source, self.shown, cost, dtype)
 
+    def _output(self, name: str, node: int) -> Field:
+        dtype = self.graph.dtypes.get(name, "float32")
+        size = activation_bytes(self.graph.nodes[node].shape, dtype)
+        return self._field(name, "output", node, Cost(0, 0, size), dtype)
+
     def _source(self, name: str, node: int, axes: InputAxes) -> Source:
-        key = (name, axes.axes)
+        key = (name, node, axes.axes)
         if key not in self._sources:
             again = self._enlarged if list(self.graph.inputs.values()) == [node] else None
             self._sources[key] = Source(self.graph, name, node, axes.axes, axes.letters, again)

@@ -31,7 +31,7 @@ class Tensor:
     """A tensor that the network computed, under the name that users know it by.
 
     ``op`` is the framework's op, ``arguments`` what it was called with (opaque here, for execution later), ``macs`` its
-    multiply-accumulates, ``itemsize`` bytes an element.
+    multiply-accumulates.
     """
 
     name: str
@@ -39,7 +39,6 @@ class Tensor:
     node: int
     shape: Shape
     dtype: str = "float32"
-    itemsize: int = 4
     module: str = ""
     macs: int = 0
     arguments: Any = None
@@ -66,17 +65,22 @@ class ModuleOutput:
     first_tensor: int
     last_tensor: int
     parameters: int
+    dtype: str = "float32"
 
 
 @dataclass(slots=True)
 class Graph:
-    """Nodes in topological order, the tensors and modules that name them, and the network's inputs and outputs."""
+    """Nodes in topological order, the tensors and modules that name them, and the network's inputs and outputs.
+
+    ``dtypes`` has those of the outputs.
+    """
 
     nodes: list[Node] = field(default_factory=list)
     tensors: list[Tensor] = field(default_factory=list)
     modules: list[ModuleOutput] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
+    dtypes: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def users(self) -> list[list[int]]:

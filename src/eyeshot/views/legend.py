@@ -33,7 +33,7 @@ def marks(field: Field) -> list[str]:
         found.append(SOUND)
     if any(law.at_size for law in field.law):
         found.append(AT_SIZE)
-    if any(law.size is None and not law.unbounded for law in field.law):
+    if any(field.clipped):
         found.append(NO_LAW)
     return found
 

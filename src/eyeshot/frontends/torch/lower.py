@@ -8,8 +8,6 @@ from collections import Counter, defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from eyeshot.errors import GraphError, UnsupportedOpError
 from eyeshot.frontends.torch.context import LOWERINGS, Context
 from eyeshot.frontends.torch.macs import count_macs
@@ -52,9 +50,9 @@ def lower(trace: Trace, on_unknown: OnUnknown = "error") -> Graph:
     refs.update({value: plain(ctx, ref) for value, ref in refs.items() if ref.cut is not None})
     graph = ctx.graph
     graph.notes.extend(trace.notes)
-    graph.outputs.update(
-        (name.lstrip(".") or "output", _ref(ctx, value, refs).node) for name, value in trace.outputs.items()
-    )
+    for path, value in trace.outputs.items():
+        name = path.lstrip(".") or "output"
+        graph.outputs[name], graph.dtypes[name] = _ref(ctx, value, refs).node, value.dtype
     _name(ctx, trace, refs)
     return graph
 
@@ -152,6 +150,7 @@ def _name(ctx: Context, trace: Trace, refs: dict[Value, Ref]) -> None:
                     first_tensor[module.first_call],
                     first_tensor[module.last_call],
                     module.parameters,
+                    value.dtype,
                 )
             )
 
@@ -171,13 +170,7 @@ def _op_name(call: Call, position: int, counters: Counter[str]) -> str:
     return f"{base}_{count}" if count else base
 
 
-@cache
-def _itemsize(dtype: str) -> int:
-    return np.dtype(dtype).itemsize if dtype != "bfloat16" else 2
-
-
 def _tensor(name: str, call: Call, value: Value, ref: Ref, position: int) -> Tensor:
-    itemsize = _itemsize(value.dtype)
     macs = count_macs(call) if position == 0 else 0
     return Tensor(
         name,
@@ -185,7 +178,6 @@ def _tensor(name: str, call: Call, value: Value, ref: Ref, position: int) -> Ten
         ref.node,
         value.shape,
         value.dtype,
-        itemsize,
         call.module,
         macs,
         (call.args, call.kwargs),
