@@ -55,10 +55,24 @@ def test_typed_error(reference, size, kind, words):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("size", [(1, 3, -1, 4), "1,3,8,8", (1, 3, 8.5, 8)])
+@pytest.mark.parametrize("size", [(1, 3, -1, 4), "1,3,8,8", (1, 3, 8.5, 8), 64, [(1, 3, 8, 8), (1, 8)]])
 def test_sizes_that_are_none(size):
     with pytest.raises(eyeshot.InputError, match="whole numbers"):
         eyeshot.analyze(mystery.plain(), size)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"inputs": torch.zeros(SIZE)}, "give either"),
+        ({"on_unknown": "ignore"}, "'ignore' is neither"),
+        ({"weights": "some.safetensors"}, "load them into this one yourself"),
+    ],
+    ids=["two inputs for one", "no way to treat the unknown", "weights for a model that has its own"],
+)
+def test_arguments_that_do_not_fit_together(wrong, words):
+    with pytest.raises(eyeshot.InputError, match=words):
+        eyeshot.analyze(mystery.plain(), SIZE, **wrong)
 
 
 def test_things_that_are_no_models():

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, get_args
 
 from eyeshot.errors import InputError
 from eyeshot.fields.report import Report, spatial_axes
-from eyeshot.frontends.registry import Request, frontend_for
+from eyeshot.frontends.registry import OnUnknown, Request, frontend_for
 from eyeshot.graph.verify import verify
 from eyeshot.jobs import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from eyeshot.frontends.registry import OnUnknown
 
 
 def analyze(
@@ -23,7 +22,7 @@ def analyze(
     inputs: Any = None,
     kwargs: Mapping[str, Any] | None = None,
     input: str | None = None,  # noqa: A002 - the field's word
-    layout: str | None = None,
+    layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "error",
     weights: str | None = None,
 ) -> Report:
@@ -32,16 +31,19 @@ def analyze(
     Parameters
     ----------
     model
-        A ``torch.nn.Module``, or a reference: ``timm:NAME``, ``torchvision:NAME``, ``package.module:factory``.
+        A ``torch.nn.Module``, or a reference: ``timm:NAME``, ``torchvision:NAME``, ``package.module:factory``. A module
+        is read in the mode it is in (call ``eval()`` first for inference) and is the same afterwards.
     input_size
         Shape of the one input, batch and channels included; a reference may know its own.
     inputs, kwargs
-        Example tensors instead: any pytree of arguments, and keyword arguments. Only shapes and dtypes matter, unless
-        the model's control flow depends on the data.
+        Example tensors instead: a tuple or list of positional arguments (each any pytree), or the only one; and keyword
+        arguments, which may also stand beside ``input_size``. Only shapes and dtypes matter, unless the model's control
+        flow depends on the data.
     input
         The input that the report is about; the first by default.
     layout
-        Axis letters of that input where the default for its rank is wrong: ``"NHWC"``.
+        Axis letters of that input where the default for its rank is wrong: ``"NHWC"``, or ``"NTC"`` for tokens. Where
+        several inputs need it, their names with letters for each.
     on_unknown
         ``"error"`` refuses ops without a lowering, all listed; ``"dense"`` lets them read everything, flagged.
     weights
@@ -51,8 +53,14 @@ def analyze(
     ------
     EyeshotError
         a typed error that names the cause and the remedy (:mod:`eyeshot.errors`).
+
+    Examples
+    --------
+    >>> report = eyeshot.analyze("timm:resnet50", input_size=(1, 3, 224, 224))
+    >>> report["layer4"].size
+    (427, 427)
     """
-    request = Request(model, tuple(input_size) if input_size else None, inputs, kwargs, on_unknown, weights)
+    request = _request(model, input_size, inputs, kwargs, on_unknown, weights)
     with uncollected():
         reading = frontend_for(model).read(request)
         graph = reading.graph
@@ -62,10 +70,9 @@ def analyze(
     if input is not None and input not in graph.inputs:
         raise InputError(f"{reading.name} has no input {input!r}; its inputs are {', '.join(graph.inputs)}")
     about = input or next(iter(graph.inputs))
+    layouts = {**reading.layouts, **({about: layout} if isinstance(layout, str) else layout or {})}
     axes = {
-        name: spatial_axes(
-            graph.nodes[node].shape, name, (layout if name == about else None) or reading.layouts.get(name)
-        )
+        name: spatial_axes(graph.nodes[node].shape, name, layouts.get(name))
         if name == about or graph.nodes[node].shape
         else spatial_axes((1,), name)
         for name, node in graph.inputs.items()
@@ -73,3 +80,32 @@ def analyze(
     return Report(
         graph, reading.name, axes, input_=about, provenance=reading.provenance, enlarged=reading.enlarged
     )
+
+
+def _request(
+    model: Any,
+    input_size: Any,
+    inputs: Any,
+    kwargs: Mapping[str, Any] | None,
+    on_unknown: OnUnknown,
+    weights: str | None,
+) -> Request:
+    """What was asked for, once it is something that can be asked for."""
+    if on_unknown not in get_args(OnUnknown):
+        raise InputError(f'on_unknown={on_unknown!r} is neither "error" nor "dense"')
+    if weights is not None and not isinstance(model, str):
+        raise InputError(
+            f"weights={weights!r} are for a model that is built from a reference; load them into this one yourself"
+        )
+    if input_size is None:
+        return Request(model, None, inputs, kwargs, on_unknown, weights)
+    if inputs is not None:
+        raise InputError("input_size= makes the one input, inputs= are the inputs: give either")
+    if not isinstance(input_size, Iterable) or not all(
+        hasattr(extent, "__index__") and extent >= 0 for extent in input_size
+    ):
+        raise InputError(
+            f"input_size {input_size!r} is no shape: it takes whole numbers, such as (1, 3, 224, 224); "
+            "for several inputs pass inputs= with example tensors"
+        )
+    return Request(model, tuple(map(int, input_size)), inputs, kwargs, on_unknown, weights)

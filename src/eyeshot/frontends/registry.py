@@ -21,7 +21,7 @@ class Request:
     """What the user wants read: a model or a reference to one, and how to run it.
 
     ``inputs`` is a pytree of example tensors: a tuple or list is the positional arguments, anything else the only one;
-    ``kwargs`` are keyword arguments. Without them one float input of ``input_size`` is made.
+    ``kwargs`` are keyword arguments. With ``input_size``, or with neither of them, one float input is made.
     """
 
     model: Any

@@ -66,19 +66,19 @@ def read(request: Request) -> Reading:
 
 
 def _arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if request.inputs is not None or request.kwargs:
-        given = () if request.inputs is None else request.inputs
-        args = tuple(given) if isinstance(given, tuple | list) else (given,)
-        return args, dict(request.kwargs or {})
+    kwargs = dict(request.kwargs or {})
+    if request.inputs is not None:
+        given = request.inputs
+        return tuple(given) if isinstance(given, tuple | list) else (given,), kwargs
+    if kwargs and request.input_size is None:
+        return (), kwargs
     size = request.input_size or loaded.input_size
     if size is None:
         raise InputError(
             f"the input size of {loaded.name} is not known: pass input_size=(1, 3, 224, 224) "
             "(--input-size 1,3,224,224), or inputs= with example tensors"
         )
-    if not all(isinstance(each, int) and each >= 0 for each in size):
-        raise InputError(f"input_size {size!r} is no shape: it takes whole numbers, such as (1, 3, 224, 224)")
     import torch
 
     example = torch.empty(size, device="meta")
-    return loaded.arguments(example), {}
+    return loaded.arguments(example), kwargs

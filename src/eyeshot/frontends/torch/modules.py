@@ -100,8 +100,8 @@ def _held_by(module: nn.Module) -> list[tuple[Any, Any]]:
     attributes = module.__dict__
     held: list[tuple[Any, Any]] = [(attributes, dict(attributes))]
     for name, content in attributes.items():
-        own = name in _TABLES if name in _STANDARD else isinstance(content, _CONTAINERS)
-        if own:
+        own = name in _TABLES or name not in _STANDARD
+        if own and isinstance(content, _CONTAINERS):  # the tables of TorchScript modules are read-only views
             held.append((content, content.copy()))
     return held
 

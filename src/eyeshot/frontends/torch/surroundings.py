@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +23,7 @@ def no_autograd() -> Iterator[None]:
 
 @contextmanager
 def plain_torch() -> Iterator[None]:
-    """No fused transformer kernels, and numbers written in Python survive where the device is meta.
+    """No compiled code, no fused transformer kernels, and Python's numbers survive where the device is meta.
 
     torch makes a tensor from a list without any dispatch, and on meta drops its numbers.
     """
@@ -41,7 +43,8 @@ def plain_torch() -> Iterator[None]:
     for (holder, name), function in replaced.items():
         setattr(holder, name, function)
     try:
-        yield
+        with _uncompiled():
+            yield
     finally:
         for (holder, name), function in own.items():
             if function is None:
@@ -49,6 +52,17 @@ def plain_torch() -> Iterator[None]:
             else:
                 setattr(holder, name, function)
         torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """Compiled functions and modules inside the model run as they were written; torch loads Dynamo where there are any."""
+    if "torch._dynamo" not in sys.modules:
+        yield
+        return
+    with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Using `torch.compile.module.` when there are global hooks")
+        yield
 
 
 def _on_cpu(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -29,6 +29,7 @@ from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from eyeshot.errors import InputError, MissingExtraError, ModelReferenceError
+from eyeshot.frontends.torch.modules import unwrap
 
 _LARGE = 64 * 1024
 _PATIENCE = 16
@@ -89,8 +90,9 @@ def load(reference: str, weights: str | None = None) -> Loaded:
 
 
 def as_given(model: nn.Module) -> Loaded:
-    """The user's own model, in the mode it is in, with the input size that it states."""
-    return Loaded(model, type(model).__name__, default_input_size(model))
+    """The user's own model, in the mode it is in, with the name and the input size of what wrappers hold."""
+    inner = unwrap(model)
+    return Loaded(model, type(inner).__name__, default_input_size(inner))
 
 
 def default_input_size(model: nn.Module) -> tuple[int, ...] | None:
