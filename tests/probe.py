@@ -26,17 +26,17 @@ Masks = dict[str, np.ndarray]
 _resize = nn.functional.interpolate
 
 
-def _parts(output: object, suffix: str = "") -> Iterator[tuple[str, Tensor]]:
+def parts(output: object, suffix: str = "") -> Iterator[tuple[str, Tensor]]:
     """The float tensors inside a module's output, named by their place in it."""
     if isinstance(output, Tensor):
         if output.is_floating_point():
             yield suffix, output
     elif isinstance(output, Mapping):
         for key, part in output.items():
-            yield from _parts(part, f"{suffix}.{key}")
+            yield from parts(part, f"{suffix}.{key}")
     elif isinstance(output, list | tuple):
         for index, part in enumerate(output):
-            yield from _parts(part, f"{suffix}.{index}")
+            yield from parts(part, f"{suffix}.{index}")
 
 
 def _coefficients(extent: int, axis: int, rank: int, settings: dict[str, Any]) -> Tensor:
@@ -46,6 +46,11 @@ def _coefficients(extent: int, axis: int, rank: int, settings: dict[str, Any]) -
         size = settings["size"]
         settings["size"] = tuple(
             (size if isinstance(size, int) else size[a]) if a == axis else 1 for a in range(rank)
+        )
+    if settings.get("scale_factor") is not None:
+        scale = settings["scale_factor"]
+        settings["scale_factor"] = tuple(
+            (scale if isinstance(scale, int | float) else scale[a]) if a == axis else 1.0 for a in range(rank)
         )
     one_hot = torch.eye(extent, dtype=torch.float64).reshape(
         extent, 1, *(extent if a == axis else 1 for a in range(rank))
@@ -74,7 +79,7 @@ def _hooks(model: nn.Module, masks: Masks) -> Iterator[None]:
     def record(path: str):
         def hook(_module: nn.Module, _args: object, output: object) -> None:
             visit = visits[path] = visits.get(path, -1) + 1
-            for part, tensor in _parts(output):
+            for part, tensor in parts(output):
                 # Read at once: an in-place op that follows would overwrite it.
                 masks[(f"{path}:{visit}" if visit else path) + part] = tensor.detach().isnan().numpy()
 
