@@ -19,6 +19,7 @@ CASES = [
     Case("amax", lambda x: x.amax((1,)), X, draws=40),
     Case("max axis", lambda x: x.max(1).values, X, draws=40),
     Case("min whole", torch.min, ((2, 2),), draws=40),
+    Case("mode of the last axis", lambda x: x.mode().values, X, oracles=("gradient",), draws=40),
     Case("logsumexp", lambda x: x.logsumexp(2), X),
     Case("prod", lambda x: x.prod(1), X),
     Case("vector norm", lambda x: torch.linalg.vector_norm(x, dim=1), X),

@@ -42,11 +42,17 @@ def whole(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> list[Ref]:
     "aten.nansum.default",
     *(f"aten.{op}.dim" for op in "mean any all max min median nanmedian std var var_mean std_mean".split()),
     *(f"aten.{op}.dims" for op in ("any", "all")),
-    *(f"aten.{op}.default" for op in ("amax", "amin", "argmax", "argmin", "logsumexp", "mode")),
+    *(f"aten.{op}.default" for op in ("amax", "amin", "argmax", "argmin", "logsumexp")),
     "aten.prod.dim_int",
 )
 def along_axes(ctx: Context, x: Ref, dim: Axes = None, *args: Any, **kwargs: Any) -> list[Ref]:
     """Each element reads everything along the reduced axes."""
+    return _sized(ctx, reduce(ctx, x, dim, keep=True))
+
+
+@lowers("aten.mode.default")
+def mode(ctx: Context, x: Ref, dim: int = -1, keepdim: bool = False) -> list[Ref]:
+    """The most frequent value of one axis, by default the last, and its place."""
     return _sized(ctx, reduce(ctx, x, dim, keep=True))
 
 
