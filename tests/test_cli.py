@@ -44,7 +44,7 @@ def test_table():
 
 
 def test_totals():
-    done = run(PLAIN, *SIZE)
+    done = run(*SIZE, PLAIN)
     assert f"{4 * 28 + 5 * 37} parameters" in done.stdout
 
 

@@ -16,10 +16,10 @@ ABOUT = (
 
 
 class _AnalyzeByDefault(TyperGroup):
-    """A first word that is no command is a model to analyze."""
+    """Without a command, the words are a model to analyze and its options."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
+        if args and args[0] not in {*self.commands, "--help", "--version"}:
             args = ["analyze", *args]
         return super().parse_args(ctx, args)
 
