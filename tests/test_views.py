@@ -247,8 +247,9 @@ def test_fits_the_terminal(width):
 
 def test_notes_and_seconds():
     report = eyeshot.analyze(nn.Sequential(nn.Conv2d(4, 4, 3)).train(), SIZE)
+    report.provenance["loading"] = 1.0
     page = shown(text.Summary(report, seconds=1.25))
-    assert "1.25 s" in page
+    assert "loaded in 1.00 s, read in 0.25 s" in page
     assert "note: the model is in train mode" in page
 
 

@@ -36,8 +36,9 @@ class Request:
 class Reading:
     """What a frontend hands on: the graph, the model's name, the layouts it knows, and where all this came from.
 
-    ``enlarged`` reads the model again with twice the extents of the given axes, to tell what grows with the input from
-    what is fixed; None where the inputs were the user's own.
+    ``provenance`` has "training" (the model was in train mode), "real" (it ran on real numbers) and "loading" (seconds
+    that importing the framework and building the model took). ``enlarged`` reads the model again with twice the extents
+    of the given axes, to tell what grows with the input from what is fixed; None where the inputs were the user's own.
     """
 
     graph: Graph

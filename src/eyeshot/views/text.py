@@ -48,7 +48,7 @@ class Summary:
     """The table of a network's fields, with what it shows above and the totals below; print it with rich.
 
     ``depth`` counts levels of modules (by default as many as stay readable); ``layers`` is a glob of names
-    instead. ``seconds`` is what the analysis took, shown if given.
+    instead. ``seconds`` is what the report took, shown if given.
     """
 
     report: Report
@@ -77,7 +77,8 @@ class Summary:
             f"{cost.activation_bytes / 1e6:,.1f} MB of activations",
         ]
         if self.seconds is not None:
-            parts.append(f"read in {self.seconds:.2f} s")
+            loading = self.report.provenance.get("loading", 0.0)
+            parts.append(f"loaded in {loading:.2f} s, read in {self.seconds - loading:.2f} s")
         yield Text(" · ".join(parts), "bold")
         for note in self.report.notes:
             yield Text.assemble(("note: ", "yellow"), note)

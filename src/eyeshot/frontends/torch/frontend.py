@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from importlib.util import find_spec
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from eyeshot.errors import InputError, MissingExtraError
@@ -41,12 +42,14 @@ def read(request: Request) -> Reading:
             f'reading {request.model!r} needs PyTorch, which is not installed: pip install "eyeshot[timm]" '
             '(or "eyeshot[torch]" without the model zoos)'
         )
+    began = perf_counter()
     from eyeshot.frontends.torch.capture import capture
     from eyeshot.frontends.torch.lower import lower
     from eyeshot.frontends.torch.zoo import as_given, load
 
     given = request.model
     loaded = load(given, request.weights) if isinstance(given, str) else as_given(given)
+    loading = perf_counter() - began
     args, kwargs = _arguments(request, loaded)
     trace = capture(loaded.model, args, kwargs)
     graph = lower(trace, request.on_unknown)
@@ -60,7 +63,7 @@ def read(request: Request) -> Reading:
         args, kwargs = _arguments(replace(request, input_size=doubled), loaded)
         return lower(capture(loaded.model, args, kwargs), request.on_unknown)
 
-    provenance = {"training": trace.training, "real": trace.real}
+    provenance = {"training": trace.training, "real": trace.real, "loading": loading}
     own_inputs = request.inputs is not None or bool(request.kwargs)
     return Reading(graph, loaded.name, layouts, provenance, None if own_inputs or trace.real else enlarged)
 
