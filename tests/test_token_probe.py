@@ -173,6 +173,22 @@ class ConvLSTM(nn.Module):
         return torch.stack(steps, 2), c
 
 
+class RelativeBias(nn.Module):
+    """Attention with a learned bias for each distance, to which a mask of minima is added beforehand."""
+
+    def __init__(self, *, fused: bool) -> None:
+        super().__init__()
+        self.bias, self.qkv, self.fused = nn.Embedding(19, 2), nn.Linear(4, 12), fused
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = torch.arange(x.shape[2])
+        q, k, v = self.qkv(x.mT).unflatten(-1, (3, 2, 2)).permute(2, 0, 3, 1, 4)
+        bias = self.bias(steps[:, None] - steps + 9).movedim(2, 0) + added(NEAR, LEAST)
+        if self.fused:
+            return functional.scaled_dot_product_attention(q, k, v, bias[None])
+        return (q @ k.mT + bias).softmax(-1) @ v
+
+
 NONE = float("-inf")
 LEAST = torch.finfo(torch.float64).min
 LOWER = torch.ones(10, 10).tril().bool()
@@ -235,6 +251,8 @@ SMALL: dict[str, Small] = {
     "relative shift": attention(
         lambda q, k, v: functional.pad(q @ k.mT, (1, 0)).reshape(1, 11, 10)[:, 1:] + k @ q.mT
     ),
+    "relative bias": Small(lambda: RelativeBias(fused=False), (1, 4, 10)),
+    "relative bias, fused": Small(lambda: RelativeBias(fused=True), (1, 4, 10)),
     "shifted windows, cut": Small(lambda: Shifted(NONE), (1, 4, 8, 12), complete=False),
     "shifted windows, discouraged": Small(lambda: Shifted(-100.0), (1, 4, 8, 12)),
     "outlook": Small(Outlook, (1, 4, 5, 6)),

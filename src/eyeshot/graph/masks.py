@@ -50,7 +50,7 @@ def with_cut(ctx: Builder, x: Ref, cut: Mask) -> Ref:
     whole = np.broadcast_to(cut, np.broadcast_shapes(cut.shape, x.shape[-2:]))
     flat = whole.reshape(-1, *whole.shape[-2:])
     shared: Mask = np.logical_and.reduce(flat)
-    if not (flat == shared).all():
+    if not (flat == shared).all() and not ctx.is_constant(x):
         x = ctx.add(Pointwise(), (x,), x.shape, "mask-varies")._replace(cut=x.cut, zeroed=x.zeroed)
     if x.cut is not None and not x.zeroed:
         shared = shared | x.cut

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from eyeshot.errors import GraphError, UnsupportedOpError
 from eyeshot.frontends.torch.context import LOWERINGS, Context
 from eyeshot.frontends.torch.macs import count_macs
+from eyeshot.frontends.torch.ops.pointwise import MASKING
 from eyeshot.frontends.torch.trace import Value, values_in
 from eyeshot.graph import Graph, ModuleOutput, Ref, Tensor
 from eyeshot.graph.masks import plain
@@ -94,11 +95,18 @@ def _with_refs(ctx: Context, item: Any, refs: dict[Value, Ref], found: list[Ref]
     return item
 
 
+def _masks(op: str, operands: list[Ref]) -> bool:
+    """Whether a constant that nobody knows (a learned bias) is known to be -inf somewhere, or may become so."""
+    return any(ref.cut is not None for ref in operands) or (
+        op in MASKING and any(ref.known is not None for ref in operands)
+    )
+
+
 def _lower_call(ctx: Context, call: Call, refs: dict[Value, Ref]) -> None:
     outputs = [value for value in call.outputs if value is not None and value.known is None]
     operands: list[Ref] = []
     args, kwargs = (_with_refs(ctx, item, refs, operands) for item in (call.args, call.kwargs))
-    if not outputs or all(ctx.is_constant(ref) for ref in operands):
+    if not outputs or (all(ctx.is_constant(ref) for ref in operands) and not _masks(call.op, operands)):
         return
     ctx.call = call
     function = LOWERINGS.get(call.op)

@@ -108,8 +108,9 @@ def _support(mask: Ref | None, causal: bool, rows: int, columns: int) -> tuple[T
     if causal:
         return _causal(rows, columns), None
     if mask is None or mask.known is None:
-        return None, None
-    cut: NDArray[np.bool_] | None = ~mask.known if mask.known.dtype == bool else cutting(mask.known)
+        cut = None if mask is None or mask.zeroed else mask.cut
+        return None if cut is None else support(np.broadcast_to(cut, (rows, columns))), None
+    cut = ~mask.known if mask.known.dtype == bool else cutting(mask.known)
     if cut is None or not cut.any():
         return None, None
     flat = np.broadcast_to(cut, np.broadcast_shapes(cut.shape, (rows, columns))).reshape(-1, rows, columns)

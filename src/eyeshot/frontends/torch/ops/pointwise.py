@@ -73,6 +73,10 @@ ZERO_AT_ZERO = frozenset(
     "abs asinh atan erf expm1 gelu hardswish leaky_relu log1p nan_to_num neg relu relu6 silu sin sqrt square tanh".split()
 )
 ZERO_AT_MINUS_INFINITY = frozenset("exp exp2 hardsigmoid relu relu6 sigmoid softplus".split())
+# What makes a mask of numbers; lowered for constants too, which may hold a learned bias that a mask is added to.
+MASKING = frozenset(
+    {"aten.add.Tensor", "aten.masked_fill.Scalar", "aten.masked_fill.Tensor", "aten.where.self"}
+)
 NAMES = [f"aten.{op}.{overload}" for overload, ops in POINTWISE.items() for op in ops.split()]
 
 
@@ -120,10 +124,14 @@ def add(ctx: Context, x: Ref | float, y: Ref | float, *, alpha: float = 1) -> Re
     terms = [(ref, weight) for ref, weight in zip((x, y), (1, sign), strict=True) if isinstance(ref, Ref)]
     out = ctx.pointwise(*(_opened(ref, shape) for ref, _ in terms), shape=shape)
     for ref, weight in terms:
-        cut = ref.cut if _waiting(ref, shape) else None
+        cut = (
+            ref.cut
+            if _waiting(ref, shape) or (ctx.is_constant(ref) and weight > 0 and not ref.zeroed)
+            else None
+        )
         if ref.known is not None and weight > 0:
             cut = cutting(ref.known)
-        if cut is not None and not ctx.is_constant(out):
+        if cut is not None:
             out = with_cut(ctx, out, cut)
     return out
 
@@ -216,4 +224,4 @@ def _filled(ctx: Context, x: Ref, mask: NDArray[np.bool_], value: float) -> Ref:
     if value > -inf and dead.any():
         # A row filled whole with one finite number comes out of the softmax as one of equals.
         wide, mask = wide if _waiting(wide, shape) else masked(ctx, wide, ~dead), mask & ~dead
-    return wide if ctx.is_constant(wide) else with_cut(ctx, wide, mask)
+    return with_cut(ctx, wide, mask)
