@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.graph.masks import cutting, support
