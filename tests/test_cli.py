@@ -205,3 +205,17 @@ def test_missing_frameworks_in_a_process_of_their_own(own):
         assert 'pip install "eyeshot[timm]"' in done.stderr
         assert zoo in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_unit_that_the_outputs_do_not_have():
+    done = run("torch.nn:Linear(4, 2)", "--input-size", "3,4", "--unit", "0,0,3,3")
+    assert done.exit_code == eyeshot.QuestionError.exit_code
+    assert "units of 2 indices" in done.stderr
+    assert "--layers" in done.stderr
+
+
+def test_the_heading_says_what_the_numbers_are():
+    table, unit = run(PLAIN, *SIZE).stdout, run(PLAIN, *SIZE, "--unit", "0,*,3,3").stdout
+    assert "the central unit's box" in table
+    assert "boxes: full fields, hulls, start:stop along H,W" in unit
+    assert "central" not in unit

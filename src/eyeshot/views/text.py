@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,11 @@ class Summary:
             rows += selection.outputs(report, rows)
         else:
             rows = selection.matching(report, self.layers)
-        yield from heading(report)
+        yield from heading(
+            report,
+            f"size, stride, offset: {shown(report)}, unclipped hulls, in elements along {' x '.join(report.axes)}",
+            "sees: the share of the input inside the central unit's box, clipped",
+        )
         yield _fitting(report, rows, console, options)
         yield Text()
         yield from legend([row.field for row in rows])
@@ -84,15 +88,18 @@ class Summary:
             yield Text.assemble(("note: ", "yellow"), note)
 
 
-def heading(report: Report) -> Iterable[Text]:
-    """What was read, and what the numbers are."""
+def heading(report: Report, *meanings: str) -> Iterable[Text]:
+    """What was read, and lines that say what the numbers are."""
     shape = "x".join(map(str, report.input_shape))
     yield Text.assemble((report.model, "bold"), "  on ", (report.input, "bold"), f" {shape}")
-    view = "full fields" if report.shown == "full" else "local fields (without global context)"
-    yield Text(
-        f"size, stride, offset: {view}, unclipped hulls, in elements along {' x '.join(report.axes)}", "dim"
-    )
-    yield Text("sees: the share of the input inside the central unit's box, clipped\n", "dim")
+    for meaning in meanings:
+        yield Text(meaning, "dim")
+    yield Text()
+
+
+def shown(report: Report) -> str:
+    """Which fields a report holds, in words."""
+    return "full fields" if report.shown == "full" else "local fields (without global context)"
 
 
 def extent(size: Sequence[int | None]) -> str:
@@ -159,15 +166,8 @@ def _locals(report: Report, rows: list[Row]) -> list[str]:
     """The local size of each field that only context makes global."""
     if report.shown == "local":
         return [""] * len(rows)
-    view = report.view("local")
-    return [extent(size) if row.field.unbounded and (size := _local(view, row)) else "" for row in rows]
-
-
-def _local(view: Report, row: Row) -> tuple[int | None, ...] | None:
-    found = view[row.field.name] if row.field.name in view else next(
-        each for each in view.outputs if each.name == row.field.name
-    )  # fmt: skip
-    return found.size if not found.unbounded else None
+    near = [replace(row.field, view="local") if row.field.unbounded else None for row in rows]
+    return ["" if field is None or field.unbounded else extent(field.size) for field in near]
 
 
 def _table(rows: list[Row], local: list[str], left_out: set[str]) -> Table:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from eyeshot.errors import QuestionError
 from eyeshot.views import rows as selection
-from eyeshot.views.text import extent, heading, percent
+from eyeshot.views.text import extent, heading, percent, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,12 +35,16 @@ class Units:
     layers: str | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from heading(self.report)
+        axes = ",".join(self.report.axes)
+        yield from heading(
+            self.report,
+            f"boxes: {shown(self.report)}, hulls, start:stop along {axes}; centers: unclipped where that is known",
+            "sees: the share of the input inside the box, clipped",
+        )
         table = Table(
             box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 2, 0, 0)
         )
         table.add_column("Unit", no_wrap=True)
-        axes = ",".join(self.report.axes)
         table.add_column(f"Box {axes} (clipped)", style="cyan", no_wrap=True)
         table.add_column("Size", style="bold cyan", justify="right", no_wrap=True)
         table.add_column("Unclipped box", no_wrap=True)
@@ -58,6 +63,12 @@ class Units:
             if self.layers
             else selection.outputs(self.report, [])
         )
+        ranks = {len(row.field.shape) for row in rows}
+        if self.layers is None and len(self.unit) not in ranks:
+            raise QuestionError(
+                f"the outputs of {self.report.model} have units of {' or '.join(map(str, sorted(ranks)))} indices, got "
+                f"{self.unit}: name layers that have such units (--layers)"
+            )
         return [(row.field, row.field.at(*self.unit)) for row in rows]
 
     def records(self) -> list[dict[str, Any]]:
