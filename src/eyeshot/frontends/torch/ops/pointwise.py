@@ -182,9 +182,9 @@ def where(ctx: Context, condition: Ref, x: Ref, y: Ref) -> Ref:
     if condition.known is None:
         return ctx.pointwise(*(condition, x, y), shape=shape)
     if y.known is not None and y.known.size == 1 and cuts(y.known.item()):
-        return _filled(ctx, x, ~condition.known, float(y.known))
+        return filled(ctx, x, ~condition.known, float(y.known))
     if x.known is not None and x.known.size == 1 and cuts(x.known.item()):
-        return _filled(ctx, y, condition.known, float(x.known))
+        return filled(ctx, y, condition.known, float(x.known))
     choices = ((x, condition.known), (y, ~condition.known))
     parts = [masked(ctx, ctx.broadcast(ref, shape), mask) for ref, mask in choices]
     return ctx.pointwise(*parts, shape=shape)
@@ -199,7 +199,7 @@ def masked_fill(ctx: Context, x: Ref, mask: Ref, value: Ref | float) -> Ref:
     if filling and filling[0].known is not None:
         value = filling[0].known.item()
     if not filling or ctx.is_constant(filling[0]):
-        return _filled(ctx, x, mask.known, value if isinstance(value, int | float) else 0.0)
+        return filled(ctx, x, mask.known, value if isinstance(value, int | float) else 0.0)
     shape = ctx.output_shape
     kept = masked(ctx, ctx.broadcast(x, shape), ~mask.known)
     return ctx.pointwise(kept, masked(ctx, ctx.broadcast(filling[0], shape), mask.known), shape=shape)
@@ -214,7 +214,7 @@ def triangle(ctx: Context, x: Ref, diagonal: int = 0) -> Ref:
     return _zeroed(masked(ctx, x, keep), keep)
 
 
-def _filled(ctx: Context, x: Ref, mask: NDArray[np.bool_], value: float) -> Ref:
+def filled(ctx: Context, x: Ref, mask: NDArray[np.bool_], value: float) -> Ref:
     """``x`` with a constant where ``mask`` is set."""
     shape = ctx.output_shape
     if not cuts(value):

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.frontends.torch.ops.indexing import DYNAMIC, known_all, places, selects
+from eyeshot.frontends.torch.ops.pointwise import filled
 from eyeshot.graph import Ref, gathers
+from eyeshot.graph.masks import cuts
 from eyeshot.relations import All
 
 
@@ -18,6 +23,10 @@ def index_put(
     """Each element reads what was written there, or else itself; both and the index if that is computed."""
     known = known_all(indices)
     if known is not None:
+        number: Any = values.known.item() if values.known is not None and values.known.size == 1 else None
+        mask = _of_matrices(known, x.shape)
+        if mask is not None and cuts(number) and not accumulate:
+            return filled(ctx, x, mask, number)
         return gathers.index_put(ctx, x, known, values, accumulate=accumulate)
     given = [ref for ref in indices if ref is not None]
     if selects(ctx.call.args[1]):
@@ -32,6 +41,17 @@ def index_put(
         kept.insert(axis, 1)
     where = [ctx.reduce(ref, range(len(ref.shape)), keep=False, summarises=False) for ref in given]
     return _flagged(ctx, ctx.pointwise(x, ctx.reshape(read, kept), *where, shape=x.shape), values)
+
+
+def _of_matrices(known: Sequence[NDArray[Any] | None], shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    """The elements of each matrix that an index names, where it names the same of all."""
+    if len(known) != len(shape) or [one is None for one in known[-2:]] != [False, False]:
+        return None
+    if any(one is not None for one in known[:-2]):
+        return None
+    mask: NDArray[np.bool_] = np.zeros(shape[-2:], bool)
+    mask[known[-2], known[-1]] = True
+    return mask
 
 
 def _flagged(ctx: Context, out: Ref, source: Ref) -> Ref:
