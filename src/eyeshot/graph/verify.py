@@ -47,6 +47,7 @@ def verify(graph: Graph) -> None:
             raise GraphError(f"{line(graph, number)}: {problem}")
     named = [(tensor.name, tensor.node) for tensor in graph.tensors]
     named += [(module.name, module.node) for module in graph.modules]
+    named += [*graph.inputs.items(), *graph.outputs.items()]
     for name, number in named:
         if not 0 <= number < len(graph.nodes):
             raise GraphError(f"{name!r} names node {number}, which does not exist")
