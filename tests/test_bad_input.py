@@ -119,6 +119,10 @@ def test_train_mode_says_what_it_changes():
     assert "model.eval()" in note
     assert report["1"].size == (None, None), "batch norm takes its statistics from the whole image"
     assert report["0"].size == (3, 3)
+    assert "batch norm (1)" in note
+    model.eval()[1].train()
+    assert "batch norm (1)" in eyeshot.analyze(model, SIZE).notes[0], "a part in train mode counts, too"
+    assert "batch norm" not in eyeshot.analyze(nn.Conv2d(3, 4, 3).train(), SIZE).notes[0]
     inference = eyeshot.analyze(model.eval(), SIZE)
     assert inference.notes == []
     assert inference["1"].size == (3, 3)

@@ -12,13 +12,10 @@ from eyeshot.errors import InputError, MissingExtraError
 from eyeshot.frontends.registry import Reading
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from eyeshot.frontends.registry import Request
     from eyeshot.graph import Graph
-
-TRAINING = (
-    "the model is in train mode, and was read in it: batch norm takes its statistics from the whole batch, "
-    "so fields behind it are global and reach every sample. For inference call model.eval() first"
-)
 
 
 def accepts(model: object) -> bool:
@@ -53,8 +50,7 @@ def read(request: Request) -> Reading:
     args, kwargs = _arguments(request, loaded)
     trace = capture(loaded.model, args, kwargs)
     graph = lower(trace, request.on_unknown)
-    if trace.training:
-        graph.notes.append(TRAINING)
+    graph.notes.extend(_training(loaded.model))
     layouts = dict.fromkeys(graph.inputs, loaded.layout) if loaded.layout else {}
 
     def enlarged(axes: tuple[int, ...]) -> Graph:
@@ -66,6 +62,26 @@ def read(request: Request) -> Reading:
     provenance = {"training": trace.training, "real": trace.real, "loading": loading}
     own_inputs = request.inputs is not None or bool(request.kwargs)
     return Reading(graph, loaded.name, layouts, provenance, None if own_inputs or trace.real else enlarged)
+
+
+def _training(model: nn.Module) -> list[str]:
+    """What train mode changes, in a sentence, where the model or a batch norm in it is in that mode."""
+    import torch
+
+    norms = [
+        path
+        for path, module in model.named_modules()
+        if module.training and isinstance(module, torch.nn.modules.batchnorm._BatchNorm)
+    ]
+    remedy = "For inference call model.eval() first"
+    if norms:
+        where = f"{norms[0] or 'the model itself'}{f' and {len(norms) - 1} more' if len(norms) > 1 else ''}"
+        note = (
+            f"batch norm ({where}) is in train mode, and was read in it: it takes its statistics from the whole batch, "
+            f"so fields behind it are global and reach every sample. {remedy}"
+        )
+        return [note]
+    return [f"the model is in train mode, and was read in it. {remedy}"] if model.training else []
 
 
 def _arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
