@@ -8,6 +8,7 @@ REASONS: dict[str, str] = {
     "data-dependent-shape": "which elements are kept, and how many, depends on data",
     "large-static-mask": "a static mask over several axes is too large to hold as a table",
     "lost-mask": "a static mask went through an op that does not hand it on, so what it hides counts from there",
+    "many-terms": "a field of very many pieces was united, so units count what their neighbours read too",
     "mask-varies": "the static attention mask differs along batch or heads; the union of its supports counts",
     "packed-sequence": "a packed sequence hides which step belongs to which sample",
     "random-index": "positions are drawn at random, so every position that could be drawn counts",
