@@ -206,3 +206,21 @@ def test_every_input_may_have_a_layout_and_keywords_may_stand_beside_a_size() ->
     assert report["0"].at(0, 2, 3, None).slices == (slice(2, 3), slice(3, 4))
     assert report.about("tokens")["1"].at(0, 2, None).slices == (slice(1, 2),)
     assert eyeshot.analyze(Gated(), (1, 3, 8, 8), kwargs={"scale": 2.0})["0"].size == (1, 1)
+
+
+def test_the_local_view_has_its_own_place_where_fields_become_global() -> None:
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 4, 1))
+            self.mix = nn.MultiheadAttention(4, 1, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = (x * self.gate(x)).flatten(2).transpose(1, 2)
+            return self.mix(tokens, tokens, tokens)[0]
+
+    report = eyeshot.analyze(Gated().eval(), (1, 4, 6, 6))
+    assert report.outputs[0].global_since == "gate.0"
+    assert report.view("local").outputs[0].global_since == "mix"
+    assert report["gate"].global_since == "gate.0"
+    assert report["mix.0"].global_since == "gate.0"

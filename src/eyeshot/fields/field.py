@@ -145,7 +145,7 @@ class Field:
     @cached_property
     def global_since(self) -> str | None:
         """The module (or tensor) at which the field became the whole input; None if it did not."""
-        return self.source.global_since(self.node) if self.unbounded else None
+        return self.source.global_since(self.node, local=self._local) if self.unbounded else None
 
     def at(self, *index: int | None) -> Box:
         """The box of one unit, by its full index (n, c, h, w); None in a place is the union over that axis.

@@ -91,9 +91,9 @@ class Source:
         ]
         return Laws(graph, self.node, self.axes) if same else None
 
-    def global_since(self, node: int) -> str | None:
+    def global_since(self, node: int, *, local: bool = False) -> str | None:
         """Where, on the way to a node, a field first became the whole input."""
-        place = self._globals[node]
+        place = (self._local_globals if local else self._globals)[node]
         if place is None:
             return None
         tensor = self.graph.tensors[place]
@@ -101,18 +101,26 @@ class Source:
 
     @cached_property
     def _globals(self) -> list[int | None]:
-        """For every node the first tensor on the way to it that sees a whole axis at any size."""
+        return self._first_globals(local=False)
+
+    @cached_property
+    def _local_globals(self) -> list[int | None]:
+        return self._first_globals(local=True)
+
+    def _first_globals(self, *, local: bool) -> list[int | None]:
+        """For every node the first tensor on the way to it that sees a whole axis at any size.
+
+        A tensor that does not cuts the way: what made a gate global is not what makes a field without gates so.
+        """
         axes = range(len(self.axes))
-        own: dict[int, int] = {}
+        own: dict[int, int | None] = {}
         for place, tensor in enumerate(self.graph.tensors):
-            if tensor.node not in own and any(self.laws.axis(tensor.node, axis).unbounded for axis in axes):
-                own[tensor.node] = place
+            if tensor.node not in own:
+                whole = any(self.laws.axis(tensor.node, axis, local=local).unbounded for axis in axes)
+                own[tensor.node] = place if whole else None
         first: list[int | None] = []
         for number, node in enumerate(self.graph.nodes):
-            found = [
-                place
-                for place in (own.get(number), *(first[operand] for operand in node.inputs))
-                if place is not None
-            ]
-            first.append(min(found, default=None))
+            places = [own.get(number), *(first[operand] for operand in node.inputs)]
+            cut = number in own and own[number] is None
+            first.append(None if cut else min((place for place in places if place is not None), default=None))
         return first
