@@ -224,3 +224,15 @@ def test_the_local_view_has_its_own_place_where_fields_become_global() -> None:
     assert report.view("local").outputs[0].global_since == "mix"
     assert report["gate"].global_since == "gate.0"
     assert report["mix.0"].global_since == "gate.0"
+
+
+def test_centers_and_shares_by_hand() -> None:
+    """Sizes 4 and 8 at stride 2: unit 0 looks at -1..2, so at 0.5; the middle unit sees 8 of 32 in each row."""
+    net = nn.Sequential(nn.Conv2d(1, 1, 4, stride=2, padding=1), nn.Conv2d(1, 1, 3, padding=1))
+    report = eyeshot.analyze(net, (1, 1, 32, 32))
+    assert report["0"].center == (Fraction(1, 2), Fraction(1, 2))
+    assert report["1"].center == (Fraction(1, 2), Fraction(1, 2))
+    assert report["1"].at(0, 0, 8, 8).center == (16.5, 16.5)
+    assert report["1"].share == 64 / 1024
+    assert [record["share"] for record in report.records()] == [16 / 1024, 64 / 1024]
+    assert [record["macs"] for record in report.records()] == [16 * 256, 9 * 256]
