@@ -11,7 +11,6 @@ sets on that axis without any variation: global context, which the local view le
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, assert_never
 
@@ -212,11 +211,8 @@ class Engine:
         singles = [self.terms.single(operand, axis) for operand in operands]
         read = [number for number, operand in enumerate(singles) if operand.terms]
         # The joined axis differs in extent; every other one is brought to a common cutting.
-        others = [
-            replace(singles[n], cutting=(*singles[n].cutting[:axis], (1,), *singles[n].cutting[axis + 1 :]))
-            for n in read
-        ]
-        cutting = common(tuple(operand.cutting for operand in others))
+        others = [(*singles[n].cutting[:axis], (1,), *singles[n].cutting[axis + 1 :]) for n in read]
+        cutting = common(tuple(others))
         total = sum(extents)
         final = (*cutting[:axis], (total,), *cutting[axis + 1 :])
         terms: list[Term] = []

@@ -88,7 +88,7 @@ class Law:
         """What must agree for two laws to unite without growing."""
         if law.broken:
             return True
-        moving = tuple(grows for grows, step in zip(law.grows, law.steps, strict=True) if step)
+        moving = tuple([grows for grows, step in zip(law.grows, law.steps, strict=True) if step])
         return law.bounds.shape, law.steps, moving, law.unbounded
 
     def settled(self, terms: list[Term]) -> list[Term]:
@@ -144,12 +144,14 @@ class Law:
             return one
         if one.broken:
             return _marked(one, other)
-        centered = np.array_equal(one.bounds[0] - one.bounds[1], other.bounds[0] - other.bounds[1])
-        return replace(
-            one,
-            bounds=np.minimum(one.bounds, other.bounds),
-            at_size=one.at_size or other.at_size,
-            misaligned=one.misaligned or other.misaligned or not centered,
+        difference = one.bounds - other.bounds
+        apart = difference[0] != difference[1]
+        return LawSet(
+            np.minimum(one.bounds, other.bounds),
+            one.steps,
+            one.grows,
+            one.at_size or other.at_size,
+            one.misaligned or other.misaligned or bool(apart.any()),
         )
 
     # Axis maps
