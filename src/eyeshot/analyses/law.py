@@ -17,7 +17,8 @@ from eyeshot.analyses.boxes import factor_places
 from eyeshot.analyses.engine import Engine
 from eyeshot.analyses.factors import flat, positions
 from eyeshot.analyses.lattices import FAR
-from eyeshot.analyses.lawset import LIMIT, Law, LawSet, broken, expand
+from eyeshot.analyses.lawset import Law, LawSet, broken, expand
+from eyeshot.analyses.phases import LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,13 +8,14 @@ own extent appears nowhere, which is what makes the law free of the input's size
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache, reduce
-from math import gcd, lcm, prod
+from functools import reduce
+from math import lcm, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from eyeshot.analyses.lattices import FAR, rearrangement
+from eyeshot.analyses.phases import LIMIT, phase_plan, read_phases
 from eyeshot.relations import summary, tabulate
 
 if TYPE_CHECKING:
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from eyeshot.analyses.terms import Term
-    from eyeshot.relations import AxisMap, Periodic
+    from eyeshot.relations import AxisMap
 
     Mask = NDArray[np.bool_]
 
-LIMIT = 4096
 SIGNS = np.array([1, -1])
 
 
@@ -176,10 +176,10 @@ class Law:
             shift = np.array([low, -high]).reshape(2, *(1 for _ in law.steps))
             bounds, new = law.bounds + shift, step * periodic.step
         else:
-            plan = _phase_plan(periodic, period)
+            plan = phase_plan(periodic, period)
             if plan is None:
                 return broken(law, f"more than {LIMIT} phases")
-            bounds, new = _read_phases(law.bounds, position, step, plan)
+            bounds, new = read_phases(law.bounds, position, step, plan)
         return law.but(bounds, _with(law.steps, position, new), at_size=periodic.at_size)
 
     def _tabulated(self, law: LawSet, position: int, amap: AxisMap, sizes: tuple[int, int]) -> LawSet:
@@ -356,46 +356,3 @@ def _joined(law: LawSet, position: int, step: int, grows: bool | None) -> LawSet
 
 def _with(values: tuple[Any, ...], position: int, value: Any) -> tuple[Any, ...]:
     return (*values[:position], value, *values[position + 1 :])
-
-
-@dataclass(frozen=True, slots=True)
-class _PhasePlan:
-    """For every output phase the (phase, period count) pairs it reads; rows end to end."""
-
-    phases: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    empty: NDArray[np.bool_]
-    advance: int
-
-
-@lru_cache(maxsize=1024)
-def _phase_plan(amap: Periodic, period: int) -> _PhasePlan | None:
-    repeats = period // gcd(period, amap.step) if amap.step else 1
-    if repeats * amap.period > LIMIT:
-        return None
-    rows = []
-    for number in range(repeats):
-        for low, high in zip(amap.low, amap.high, strict=True):
-            start, stop = low + amap.step * number, high + amap.step * number
-            # Only the first and the last taps of a long row, one a phase, can hold its ends.
-            taps = range(start, stop, amap.gap)
-            rows.append(sorted({*taps[:period], *taps[-period:]}))
-    empty = np.array([not row for row in rows])
-    read = np.concatenate([np.array(row or [0], np.int64) for row in rows])
-    starts = np.cumsum([0, *(max(1, len(row)) for row in rows[:-1])])
-    return _PhasePlan(read % period, read // period, starts, empty, amap.step * repeats // period)
-
-
-def _read_phases(
-    bounds: NDArray[np.int64], position: int, step: int, plan: _PhasePlan
-) -> tuple[NDArray[np.int64], int]:
-    axis = position + 1
-    dims = [1] * bounds.ndim
-    dims[axis] = len(plan.phases)
-    sign = SIGNS.reshape(2, *(1,) * (bounds.ndim - 1))
-    read = bounds.take(plan.phases, axis) + sign * (step * plan.counts).reshape(dims)
-    out = np.minimum.reduceat(read, plan.starts, axis)
-    if plan.empty.any():
-        out[(slice(None),) * axis + (plan.empty,)] = FAR
-    return out, step * plan.advance

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Masks = dict[int, Mask]
 
-FEW, CAP = 8, 96
+FEW, CAP = 4, 96
 """More terms than FEW are united where that is cheap, more than CAP always."""
 
 
