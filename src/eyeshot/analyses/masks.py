@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def mapped_mask(amap: AxisMap, sizes: tuple[int, int], mask: Mask | None) -> Mask:
     """Which outputs read something that is present."""
     table = tabulate(amap, *sizes)
+    if table.single and mask is not None:
+        return mask[table.indices]
     out = np.zeros(sizes[1], np.bool_)
     if len(table.indices):
         read = np.ones(len(table.indices), np.bool_) if mask is None else mask[table.indices]
