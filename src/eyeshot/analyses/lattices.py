@@ -110,6 +110,10 @@ class SetLattice(ABC):
         """Whether the sets differ along a factor."""
         return bool(sets.shape[position + 1] != 1)
 
+    def value(self, sets: Sets) -> Hashable | None:
+        """The one set of all units, None where sets vary."""
+        return sets.tobytes() if self.constant(sets) else None
+
     def constant(self, sets: Sets) -> bool:
         """Whether the sets vary along nothing."""
         return len(sets) == sets.size

@@ -129,6 +129,12 @@ class Law:
         """Whether the field moves along a factor."""
         return law.steps[position] != 0 or law.bounds.shape[position + 1] != 1
 
+    def value(self, law: LawSet) -> Hashable | None:
+        """The one field of all units, None where it moves."""
+        if not self.constant(law):
+            return None
+        return law.bounds.tobytes(), law.at_size, law.misaligned, law.unbounded, law.broken
+
     def constant(self, law: LawSet) -> bool:
         """Whether the field moves along nothing."""
         return law.bounds.size == 2 and not any(law.steps)

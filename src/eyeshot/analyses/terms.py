@@ -79,7 +79,7 @@ class Terms:
             elif held.sets is not term.sets:
                 pairs = zip(held.sets, term.sets, strict=True)
                 kept[key] = Term(tuple(lattice.union(a, b) for a, b in pairs), term.masks, term.context)
-        fused = list(kept.values())
+        fused = self._same(list(kept.values()))
         if len(fused) > 1:
             fused = self._undominated(fused)
         return self._fitting(cutting, fused)
@@ -89,6 +89,24 @@ class Terms:
         if len(terms) <= FEW:
             return Dependency(cutting, terms)
         return self._condensed(cutting, terms, forced=len(terms) > CAP)
+
+    def _same(self, terms: list[Term]) -> list[Term]:
+        """Terms with one and the same set for all units, present along one factor each: present where either is."""
+        if sum(len(term.masks) == 1 for term in terms) <= 1:
+            return terms
+        kept: dict[Any, Term] = {}
+        for number, term in enumerate(terms):
+            values = [self.lattice.value(sets) for sets in term.sets] if len(term.masks) == 1 else [None]
+            position, mask = next(iter(term.masks.items()), (-1, None))
+            key = number if None in values else (term.context, position, tuple(values))
+            held = kept.get(key)
+            if held is None or mask is None:
+                kept[key] = term
+                continue
+            either = mask if not held.masks else held.masks[position] | mask
+            masks = {} if not held.masks or either.all() else {position: either}
+            kept[key] = Term(term.sets, masks, term.context)
+        return list(kept.values())
 
     def _undominated(self, terms: list[Term]) -> list[Term]:
         for term in terms:
