@@ -40,7 +40,7 @@ def analyze(
         arguments, which may also stand beside ``input_size``. Only shapes and dtypes matter, unless the model's control
         flow depends on the data.
     input
-        The input that the report is about; the first by default.
+        The input that the report is about; the first that is no scalar by default.
     layout
         Axis letters of that input where the default for its rank is wrong: ``"NHWC"``, or ``"NTC"`` for tokens. Where
         several inputs need it, their names with letters for each.
@@ -69,13 +69,16 @@ def analyze(
         raise InputError(f"{reading.name} ran without any tensor input, so there is nothing to see")
     if input is not None and input not in graph.inputs:
         raise InputError(f"{reading.name} has no input {input!r}; its inputs are {', '.join(graph.inputs)}")
-    about = input or next(iter(graph.inputs))
+    about = input or next((name for name, node in graph.inputs.items() if graph.nodes[node].shape), None)
+    if about is None or not graph.nodes[graph.inputs[about]].shape:
+        raise InputError(
+            f"every element of a scalar input is the same one: {reading.name} has nothing to see there"
+        )
     layouts = {**reading.layouts, **({about: layout} if isinstance(layout, str) else layout or {})}
     axes = {
         name: spatial_axes(graph.nodes[node].shape, name, layouts.get(name))
-        if name == about or graph.nodes[node].shape
-        else spatial_axes((1,), name)
         for name, node in graph.inputs.items()
+        if graph.nodes[node].shape
     }
     return Report(
         graph, reading.name, axes, input_=about, provenance=reading.provenance, enlarged=reading.enlarged

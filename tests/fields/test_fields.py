@@ -236,3 +236,17 @@ def test_centers_and_shares_by_hand() -> None:
     assert report["1"].share == 64 / 1024
     assert [record["share"] for record in report.records()] == [16 / 1024, 64 / 1024]
     assert [record["macs"] for record in report.records()] == [16 * 256, 9 * 256]
+
+
+def test_a_scalar_input_is_no_picture() -> None:
+    class Scaled(nn.Module):
+        def forward(self, scale: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+            return x * scale
+
+    inputs = (torch.tensor(2.0), torch.zeros(1, 1, 8))
+    report = eyeshot.analyze(Scaled(), inputs=inputs)
+    assert report.input == "x"
+    with pytest.raises(QuestionError, match="no input 'scale'"):
+        report.about("scale")
+    with pytest.raises(eyeshot.InputError, match="scalar"):
+        eyeshot.analyze(Scaled(), inputs=inputs, input="scale")
