@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eyeshot.analyses.factors import Cutting, Recut, common, flat
+from eyeshot.analyses.factors import Cutting, Group, Recut, common, flat
 from eyeshot.analyses.factors import recut as between
 from eyeshot.analyses.masks import cut_mask
 
@@ -183,20 +183,29 @@ class Terms:
         return [Term(sets, masks, term.context) for masks in choices]
 
     def _recut_sets(self, sets: Any, old: tuple[int, ...], plan: Recut) -> Any:
+        """Cut anew what the sets vary along; the rest is only arranged."""
         lattice = self.lattice
         order: list[int | None] = []
+        varying: list[Group] = []
         held = 0
         for group in plan.groups:
-            sizes = group.sizes
-            if not group.held:
-                order.extend([None] * len(sizes))
-                continue
-            if group.held > 1:
-                sets = lattice.merge(sets, held, old[group.first : group.first + group.held])
+            first, count, sizes = group
+            kept = len(sizes)
+            if count == kept == 1:
+                order.append(held)
+                held += 1
+            elif any(lattice.varies(sets, position) for position in range(first, first + count)):
+                varying.append(group)
+                order.extend(range(held, held + kept))
+                held += max(1, kept)
+            else:
+                order.extend([None] * kept)
+                held += count
+        for first, count, sizes in reversed(varying):
+            if count > 1:
+                sets = lattice.merge(sets, first, old[first : first + count])
             if len(sizes) > 1:
-                sets = lattice.split(sets, held, sizes)
-            order.extend(range(held, held + len(sizes)))
-            held += max(1, len(sizes))
+                sets = lattice.split(sets, first, sizes)
         return sets if order == list(range(held)) else lattice.arrange(sets, order)
 
     def single(self, dependency: Dependency, axis: int) -> Dependency:
