@@ -43,21 +43,28 @@ if TYPE_CHECKING:
 
 
 class Engine:
-    """Runs one lattice over a graph, from one source node and some of its axes."""
+    """Runs one lattice over a graph, from one source node."""
 
-    def __init__(self, graph: Graph, lattice: Any, source: int, axes: Sequence[int]) -> None:
+    def __init__(self, graph: Graph, lattice: Any, source: int, extents: Sequence[int]) -> None:
         self.graph = graph
         self.lattice = lattice
         self.source = source
-        self.axes = tuple(axes)
-        self.terms = Terms(lattice, tuple(graph.nodes[source].shape[axis] for axis in axes))
+        self.terms = Terms(lattice, tuple(extents))
 
-    def run(self) -> list[Dependency]:
-        """One dependency a node, in the graph's order."""
+    @staticmethod
+    def over(graph: Graph, lattice: Any, source: int, axes: Sequence[int]) -> tuple[Engine, list[Dependency]]:
+        """An engine, and the dependency of every node on some axes of the source: each element reads itself."""
+        shape = graph.nodes[source].shape
+        engine = Engine(graph, lattice, source, [shape[axis] for axis in axes])
+        sets = tuple(lattice.identity(shape, axis) for axis in axes)
+        return engine, engine.run(start(shape, sets))
+
+    def run(self, first: Dependency) -> list[Dependency]:
+        """One dependency a node, in the graph's order, where the source's own is ``first``."""
         done: list[Dependency] = []
         for number, node in enumerate(self.graph.nodes):
             if number == self.source:
-                done.append(self._identity(node.shape))
+                done.append(first)
                 continue
             operands = [done[operand] for operand in node.inputs]
             if not any(operand.terms for operand in operands):
@@ -72,10 +79,6 @@ class Engine:
                 self.terms.widened = False
             done.append(out)
         return done
-
-    def _identity(self, shape: tuple[int, ...]) -> Dependency:
-        sets = tuple(self.lattice.identity(shape, axis) for axis in self.axes)
-        return Dependency(_plain(shape), [Term(sets)] if prod(shape) else [])
 
     def _apply(self, node: Node, operands: list[Dependency]) -> Dependency:
         if not prod(node.shape):
@@ -125,7 +128,8 @@ class Engine:
                     self.terms.everything(sets, range(len(sizes)), operand.cutting, term.masks)
                     for sets in term.sets
                 )
-                terms.append(Term(tuple(self.lattice.arrange(sets, (None,) * len(shape)) for sets in whole)))
+                sets = tuple(self.lattice.arrange(one, (None,) * len(shape)) for one in whole)
+                terms.append(Term(sets, exact=self.terms.stays_exact(term, range(len(sizes)))))
         return self.terms.fused(_plain(shape), terms)
 
     def _permute(self, old: Dependency, axes: tuple[int, ...]) -> Dependency:
@@ -170,7 +174,8 @@ class Engine:
         for term in old.terms:
             sets = tuple(self.terms.everything(one, where, old.cutting, term.masks) for one in term.sets)
             masks = {position: mask for position, mask in term.masks.items() if position not in where}
-            terms.append(Term(sets, masks, self._context(term, sets, where) if marks else term.context))
+            context = self._context(term, sets, where) if marks else term.context
+            terms.append(Term(sets, masks, context, self.terms.stays_exact(term, where)))
         if len(where) == 1:
             return Dependency(cutting, terms)
         total = len(flat(old.cutting))
@@ -184,7 +189,9 @@ class Engine:
         position = positions(old.cutting, axis)[0]
         sizes = (old.cutting[axis][0], extent)
         cutting = (*old.cutting[:axis], (extent,), *old.cutting[axis + 1 :])
-        occupied = None if self.lattice.unclipped else tabulate(amap, *sizes).occupied
+        table = None if self.lattice.unclipped else tabulate(amap, *sizes)
+        occupied = table and table.occupied
+        single = table is None or table.single
         terms = []
         for term in old.terms:
             mask = term.masks.get(position)
@@ -202,7 +209,9 @@ class Engine:
                 else one
                 for one in term.sets
             )
-            terms.append(Term(sets, masks, self._context(term, sets, [position]) if marks else term.context))
+            context = self._context(term, sets, [position]) if marks else term.context
+            exact = term.exact if single else self.terms.stays_exact(term, [position])
+            terms.append(Term(sets, masks, context, exact))
         return Dependency(cutting, terms)
 
     # Concatenation and contraction
@@ -234,7 +243,7 @@ class Engine:
         mask = np.zeros(sizes[1], np.bool_)
         mask[offset : offset + sizes[0]] = term.masks.get(position, True)
         masks = term.masks if mask.all() else term.masks | {position: mask}
-        return Term(sets, masks, term.context)
+        return Term(sets, masks, term.context, term.exact)
 
     def _contract(
         self, operands: Sequence[Dependency], relation: Contract, shape: tuple[int, ...]
@@ -279,6 +288,11 @@ class Engine:
         flat_table = Table(table.indptr, table.indices + shift, table.output_size * table.input_size)
         out = self._map(merged, len(kept), flat_table, table.output_size)
         return out, [*(labels[i] for i in kept), rows]
+
+
+def start(shape: tuple[int, ...], sets: tuple[Any, ...], masks: dict[int, Any] | None = None) -> Dependency:
+    """The dependency that a source starts from: one term over its axes."""
+    return Dependency(_plain(shape), [Term(sets, masks or {})] if prod(shape) else [])
 
 
 def _plain(shape: tuple[int, ...]) -> Cutting:

@@ -51,6 +51,8 @@ class SetLattice(ABC):
     ufunc: np.ufunc
     empty: int
     unclipped = False
+    joint = False
+    """Whether the product of a term's sets has to be its field, not just hold it (see ``Term.exact``)."""
 
     @abstractmethod
     def singletons(self, extent: int) -> Sets:

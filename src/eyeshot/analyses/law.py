@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eyeshot.analyses.boxes import factor_places
 from eyeshot.analyses.engine import Engine
 from eyeshot.analyses.factors import flat, positions
 from eyeshot.analyses.lattices import FAR
 from eyeshot.analyses.lawset import Law, LawSet, broken, expand
 from eyeshot.analyses.phases import LIMIT
+from eyeshot.analyses.places import factor_places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,8 +55,7 @@ class Laws:
     """The symbolic analysis of one graph from one source."""
 
     def __init__(self, graph: Graph, source: int, axes: Sequence[int]) -> None:
-        self._engine = Engine(graph, Law(), source, axes)
-        self.dependencies = self._engine.run()
+        self._engine, self.dependencies = Engine.over(graph, Law(), source, axes)
         self._found: dict[tuple[int, int, bool], AxisLaw] = {}
 
     def axis(self, node: int, axis: int, *, local: bool = False) -> AxisLaw:

@@ -77,6 +77,7 @@ class Law:
     """The lattice of `LawSet`: what the engine needs, as for sets."""
 
     unclipped = True
+    joint = False
 
     def identity(self, sizes: Sequence[int], position: int) -> LawSet:
         """Every unit's own index."""

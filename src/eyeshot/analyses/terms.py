@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import count
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,15 @@ FEW, CAP = 4, 96
 
 @dataclass(slots=True)
 class Term:
-    """A product of sets, one an input axis, where all ``masks`` (by factor position) admit the unit."""
+    """A product of sets, one an input axis, where all ``masks`` (by factor position) admit the unit.
+
+    ``exact``: the product is the set itself, not just its projection on each axis (kept up by joint lattices alone).
+    """
 
     sets: tuple[Any, ...]
     masks: Masks = field(default_factory=dict)
     context: int = 0
+    exact: bool = True
 
 
 @dataclass(slots=True)
@@ -73,6 +78,9 @@ class Terms:
         for term in lattice.settled(terms):
             masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
             key = (term.context, masks, tuple(lattice.key(sets) for sets in term.sets))
+            if lattice.joint:
+                self._add_joint(kept, key, term)
+                continue
             held = kept.get(key)
             if held is None:
                 kept[key] = term
@@ -84,9 +92,22 @@ class Terms:
             fused = self._undominated(fused)
         return self._fitting(cutting, fused)
 
+    def _add_joint(self, kept: dict[Any, Term], key: Any, term: Term) -> None:
+        """Unite a term with the first one with which it makes a product; beside them if there is none."""
+        for copy in count():
+            held = kept.get((key, copy))
+            if held is None or held.sets is term.sets:
+                kept[key, copy] = term
+                return
+            united = self.lattice.united(held, term)
+            if united is not None:
+                sets, exact = united
+                kept[key, copy] = Term(sets, term.masks, term.context, exact)
+                return
+
     def _fitting(self, cutting: Cutting, terms: list[Term]) -> Dependency:
         """Keep the number of terms in bounds, where that is cheap or unavoidable."""
-        if len(terms) <= FEW:
+        if len(terms) <= (CAP if self.lattice.joint else FEW):
             return Dependency(cutting, terms)
         return self._condensed(cutting, terms, forced=len(terms) > CAP)
 
@@ -105,7 +126,7 @@ class Terms:
                 continue
             either = mask if not held.masks else held.masks[position] | mask
             masks = {} if not held.masks or either.all() else {position: either}
-            kept[key] = Term(term.sets, masks, term.context)
+            kept[key] = Term(term.sets, masks, term.context, held.exact and term.exact)
         return list(kept.values())
 
     def _undominated(self, terms: list[Term]) -> list[Term]:
@@ -124,7 +145,7 @@ class Terms:
             held = [term for term in terms if term.context == context]
             sets = self.lattice.condensed([(term.sets, term.masks) for term in held], sizes, forced=forced)
             if sets is not None:
-                out.append(Term(sets, {}, context))
+                out.append(Term(sets, {}, context, exact=len(sets) == 1))
             elif not forced:
                 out += held
             else:
@@ -138,6 +159,7 @@ class Terms:
                         tuple(reduce(self.lattice.union, sets) for sets in zip(*whole, strict=True)),
                         {},
                         context,
+                        exact=False,
                     )
                 )
         return Dependency(cutting, out)
@@ -146,6 +168,19 @@ class Terms:
         """The union of a term's sets along the factors ``where``, each kept with extent 1."""
         varying = [position for position in where if self.lattice.varies(sets, position)]
         return self.lattice.everything(sets, varying, flat(cutting), masks) if varying else sets
+
+    def stays_exact(self, term: Term, where: Sequence[int]) -> bool:
+        """Whether the union of a term along the factors ``where`` is a product still.
+
+        It is along a factor on which one input axis alone varies, and where a lattice finds that the sets fill a grid.
+        """
+        if not self.lattice.joint or len(term.sets) == 1 or not term.exact:
+            return term.exact
+        return all(
+            sum(self.lattice.varies(sets, position) for sets in term.sets) <= 1
+            or self.lattice.covers(term, position)
+            for position in where
+        )
 
     # Factors
 
@@ -168,7 +203,7 @@ class Terms:
     def _recut_term(self, term: Term, old: tuple[int, ...], plan: Recut) -> list[Term]:
         sets = tuple(self._recut_sets(one, old, plan) for one in term.sets)
         if not term.masks:
-            return [Term(sets, {}, term.context)]
+            return [Term(sets, {}, term.context, term.exact)]
         choices: list[Masks] = [{}]
         position = 0
         for group in plan.groups:
@@ -180,7 +215,7 @@ class Terms:
                 for part in parts
             ]
             position += len(group.sizes)
-        return [Term(sets, masks, term.context) for masks in choices]
+        return [Term(sets, masks, term.context, term.exact) for masks in choices]
 
     def _recut_sets(self, sets: Any, old: tuple[int, ...], plan: Recut) -> Any:
         """Cut anew what the sets vary along; the rest is only arranged."""
@@ -224,6 +259,7 @@ class Terms:
                 tuple(self.lattice.arrange(sets, order) for sets in term.sets),
                 {places[position]: mask for position, mask in term.masks.items()},
                 term.context,
+                term.exact,
             )
             for term in dependency.terms
         ]

@@ -1,0 +1,96 @@
+"""Bitsets: sets of input indices with their holes, sixty-four to a word."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eyeshot.analyses.lattices import SetLattice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from eyeshot.analyses.terms import Term
+
+    Words = NDArray[np.uint64]
+    Mask = NDArray[np.bool_]
+
+WORD = 64
+
+
+class Bitset(SetLattice):
+    """Sets of indices; the payload is the words of a set, lowest indices first."""
+
+    ufunc = np.bitwise_or
+    empty = 0
+    joint = True
+
+    def singletons(self, extent: int) -> Words:
+        """The sets {0}, {1}, ..."""
+        index = np.arange(extent)
+        out = np.zeros((-(-extent // WORD), extent), np.uint64)
+        out[index // WORD, index] = np.uint64(1) << (index % WORD).astype(np.uint64)
+        return out
+
+    def flat_identity(self, shape: Sequence[int]) -> Words:
+        """Every element's own index on one flattened axis of all elements, in an array over the axes of ``shape``."""
+        own = self.singletons(int(np.prod(shape)))
+        return own.reshape(len(own), *shape)
+
+    def saturated(self, sets: Words, extent: int) -> bool:
+        """Whether every unit sees the whole axis, held as one set."""
+        return sets.size == len(sets) and sets.tobytes() == _full(extent)
+
+    def united(self, one: Term, other: Term) -> tuple[tuple[Words, ...], bool] | None:
+        """The union of two terms where it is a product for every unit, and whether that is exact.
+
+        It is a product where one holds the other, or where they differ on one axis alone.
+        """
+        unions = tuple(map(self.union, one.sets, other.sets))
+        grown = [not np.array_equal(a, u) for a, u in zip(one.sets, unions, strict=True)]
+        more = [not np.array_equal(b, u) for b, u in zip(other.sets, unions, strict=True)]
+        if not any(grown) and one.exact:
+            return unions, True
+        if not any(more) and other.exact:
+            return unions, True
+        apart = sum(a or b for a, b in zip(grown, more, strict=True))
+        if apart <= 1 or not (one.exact or other.exact):
+            return unions, one.exact and other.exact
+        return None
+
+    def covers(self, term: Term, position: int) -> bool:
+        """Whether the union of products along a factor is the product of their unions.
+
+        So it is where units with one set on the first axis have, together, all that there is on the others: a grid of
+        patches, in whatever order.
+        """
+        varying = [one for one in term.sets if self.varies(one, position)]
+        if len(varying) <= 1:
+            return True
+        if len(varying) > 2 or any(one.size != one.shape[0] * one.shape[position + 1] for one in varying):
+            return False
+        first, second = (one.reshape(len(one), -1) for one in varying)
+        if position in term.masks:
+            first, second = first[:, term.masks[position]], second[:, term.masks[position]]
+        _, group = np.unique(first, axis=1, return_inverse=True)
+        order = np.argsort(group.ravel(), kind="stable")
+        starts = np.flatnonzero(np.diff(group.ravel()[order], prepend=-1))
+        united = np.bitwise_or.reduceat(second[:, order], starts, axis=1)
+        return bool((united == united[:, :1]).all())
+
+
+def members(words: NDArray[Any], extent: int) -> Mask:
+    """Sets (payload first) as booleans: the last axis is the input's."""
+    octets = np.ascontiguousarray(np.moveaxis(words, 0, -1)).astype("<u8").view(np.uint8)
+    return np.unpackbits(octets, axis=-1, count=extent, bitorder="little").view(np.bool_)
+
+
+@lru_cache(maxsize=64)
+def _full(extent: int) -> bytes:
+    words = np.packbits(np.ones(extent, np.uint8), bitorder="little").tobytes()
+    padded = words.ljust(-(-extent // WORD) * WORD // 8, b"\0")
+    return np.frombuffer(padded, "<u8").astype(np.uint64).tobytes()

@@ -1,0 +1,68 @@
+"""Sets of random graphs against the dense interpreter, holes included."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+
+from eyeshot.analyses.sets import Sets
+from eyeshot.graph import Builder, Graph
+from eyeshot.relations import All, Window
+from tests.dense import dependence
+from tests.graphs import graphs
+
+
+@settings(max_examples=200)
+@given(graphs())
+def test_one_flattened_axis_is_exact(graph: Graph) -> None:
+    sets = Sets(graph, 0, None)
+    for number in range(len(graph.nodes)):
+        assert np.array_equal(sets.matrix(number), dependence(graph, number, "x"))
+
+
+@settings(max_examples=200)
+@given(graphs())
+def test_shadows_are_the_projections_and_exact_products_the_field(graph: Graph) -> None:
+    number = graph.outputs["y"]
+    rank = len(graph.nodes[0].shape)
+    sets = Sets(graph, 0, range(rank))
+    reads = dependence(graph, number, "x")
+    for unit in np.ndindex(*graph.nodes[number].shape):
+        for axis, shadow in enumerate(sets.shadows(number, unit)):
+            others = tuple(i for i in range(rank) if i != axis)
+            assert np.array_equal(shadow, reads[unit].any(others))
+        mask = sets.mask(number, unit)
+        assert not (reads[unit] & ~mask).any()
+        if sets.exact(number):
+            assert np.array_equal(mask, reads[unit])
+
+
+def test_a_cross_is_two_terms() -> None:
+    builder = Builder()
+    x = builder.input("x", (1, 1, 9, 9))
+    wide = builder.along(x, {3: (Window(3, padding=1), 9)})
+    tall = builder.along(x, {2: (Window(3, padding=1), 9)})
+    cross = builder.pointwise(wide, tall)
+    sets = Sets(builder.graph, 0, [2, 3])
+    assert sets.exact(cross.node)
+    found = np.argwhere(sets.mask(cross.node, (0, 0, 4, 4)))
+    assert found.tolist() == [[3, 4], [4, 3], [4, 4], [4, 5], [5, 4]]
+
+
+def test_dilation_leaves_holes() -> None:
+    builder = Builder()
+    x = builder.input("x", (1, 1, 9))
+    y = builder.along(x, {2: (Window(3, dilation=2, padding=2), 9)})
+    (shadow,) = Sets(builder.graph, 0, [2]).shadows(y.node, (0, 0, 4))
+    assert np.flatnonzero(shadow).tolist() == [2, 4, 6]
+
+
+def test_a_grid_of_patches_read_as_one_axis_is_a_product() -> None:
+    builder = Builder()
+    x = builder.input("x", (6, 6))
+    patches = builder.along(x, {0: (Window(2, stride=2), 3), 1: (Window(2, stride=2), 3)})
+    tokens = builder.reshape(patches, (9,))
+    mixed = builder.along(builder.along(tokens, {0: (Window(1, padding=1), 10)}), {0: (All(), 1)})
+    sets = Sets(builder.graph, 0, [0, 1])
+    assert sets.exact(mixed.node)
+    assert sets.mask(mixed.node, (0,)).all()
