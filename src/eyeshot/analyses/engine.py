@@ -34,6 +34,7 @@ from eyeshot.relations import (
     Table,
     tabulate,
 )
+from eyeshot.relations.tables import admitted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +153,7 @@ class Engine:
         out = old
         for axis, amap in relation.maps:
             if isinstance(amap, All):
-                out = self._all(out, axis, shape[axis], marks=relation.summarises)
+                out = self.all(out, axis, shape[axis], marks=relation.summarises)
             else:
                 single = self.terms.single(out, axis)
                 out = self._map(single, axis, amap, shape[axis], marks=relation.summarises)
@@ -167,7 +168,8 @@ class Engine:
                 bits |= 1 << bit
         return bits
 
-    def _all(self, old: Dependency, axis: int, extent: int, *, marks: bool = False) -> Dependency:
+    def all(self, old: Dependency, axis: int, extent: int, *, marks: bool = False) -> Dependency:
+        """The union along an axis, which becomes one factor of ``extent``."""
         where = positions(old.cutting, axis)
         cutting = (*old.cutting[:axis], (extent,), *old.cutting[axis + 1 :])
         terms = []
@@ -191,7 +193,7 @@ class Engine:
         cutting = (*old.cutting[:axis], (extent,), *old.cutting[axis + 1 :])
         table = None if self.lattice.unclipped else tabulate(amap, *sizes)
         occupied = table and table.occupied
-        single = table is None or table.single
+        single = table is None or len(table.starts) == len(table.indices)
         terms = []
         for term in old.terms:
             mask = term.masks.get(position)
@@ -210,7 +212,7 @@ class Engine:
                 for one in term.sets
             )
             context = self._context(term, sets, [position]) if marks else term.context
-            exact = term.exact if single else self.terms.stays_exact(term, [position])
+            exact = term.exact if single else self.terms.stays_exact(term, [position], whole=False)
             terms.append(Term(sets, masks, context, exact))
         return Dependency(cutting, terms)
 
@@ -254,11 +256,12 @@ class Engine:
             if not operand.terms:
                 continue
             part, held = operand, list(labels)
-            if relation.support is not None and relation.support[1] in held:
-                part, held = self._supported(part, held, relation.support)
+            support = relation.support
+            if support is not None and support[1] in held:
+                part, held = self._supported(part, held, support)
             for axis, label in enumerate(held):
                 if label not in extents:
-                    part = self._all(part, axis, 1)
+                    part = self.all(part, axis, 1)
             order: list[int | None] = []
             cutting: list[tuple[int, ...]] = []
             for label in relation.output:
@@ -266,7 +269,14 @@ class Engine:
                 axis = held.index(label) if inside else -1
                 order += list(positions(part.cutting, axis)) if inside else [None]
                 cutting.append(part.cutting[axis] if inside else (extents[label],))
-            parts.append(self.terms.arranged(part, order, tuple(cutting)))
+            part = self.terms.arranged(part, order, tuple(cutting))
+            if support is not None and support[1] not in labels and support[2].occupied is not None:
+                # A row that reads no column multiplies with nothing.
+                axis = relation.output.index(support[0])
+                part = self._map(
+                    self.terms.single(part, axis), axis, admitted(support[2].occupied), shape[axis]
+                )
+            parts.append(part)
         return self._join(parts, shape)
 
     def _supported(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Masks = dict[int, Mask]
 
-FEW, CAP = 4, 96
-"""More terms than FEW are united where that is cheap, more than CAP always."""
+FEW, JOINT, CAP = 4, 32, 96
+"""More terms than FEW (JOINT, where products count) are united where that is cheap, more than CAP always."""
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class Terms:
 
     def _fitting(self, cutting: Cutting, terms: list[Term]) -> Dependency:
         """Keep the number of terms in bounds, where that is cheap or unavoidable."""
-        if len(terms) <= (CAP if self.lattice.joint else FEW):
+        if len(terms) <= (JOINT if self.lattice.joint else FEW):
             return Dependency(cutting, terms)
         return self._condensed(cutting, terms, forced=len(terms) > CAP)
 
@@ -169,16 +169,16 @@ class Terms:
         varying = [position for position in where if self.lattice.varies(sets, position)]
         return self.lattice.everything(sets, varying, flat(cutting), masks) if varying else sets
 
-    def stays_exact(self, term: Term, where: Sequence[int]) -> bool:
-        """Whether the union of a term along the factors ``where`` is a product still.
+    def stays_exact(self, term: Term, where: Sequence[int], *, whole: bool = True) -> bool:
+        """Whether the union of a term along the factors ``where`` (the whole of them, or parts) is a product still.
 
-        It is along a factor on which one input axis alone varies, and where a lattice finds that the sets fill a grid.
+        It is along a factor on which one input axis alone varies, and where a lattice finds that all sets fill a grid.
         """
         if not self.lattice.joint or len(term.sets) == 1 or not term.exact:
             return term.exact
         return all(
             sum(self.lattice.varies(sets, position) for sets in term.sets) <= 1
-            or self.lattice.covers(term, position)
+            or (whole and self.lattice.covers(term, position))
             for position in where
         )
 

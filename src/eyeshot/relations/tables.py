@@ -34,6 +34,11 @@ def take(indices: Sequence[int] | NDArray[np.integer], input_size: int) -> Table
     return Table(np.arange(len(picked) + 1), picked, input_size, law)
 
 
+def admitted(mask: NDArray[np.bool_]) -> Table:
+    """The identity where the mask is True; the other indices read nothing."""
+    return Table(np.cumsum([0, *mask]), np.flatnonzero(mask), len(mask))
+
+
 def strided(start: int, step: int, count: int, input_size: int) -> AxisMap:
     """A slice ``start : start + step * count : step``; ``start`` is not negative, ``step`` may be."""
     if start == 0 and step == 1 and count == input_size:

@@ -1,0 +1,65 @@
+"""Masks and influence of random graphs against the dense interpreter: every unit, every element, holes included."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eyeshot.analyses.mask import Masks
+from eyeshot.analyses.reach import Reach
+from eyeshot.graph import Builder, Graph
+from eyeshot.graph.transpose import transpose
+from eyeshot.graph.verify import verify
+from eyeshot.relations import Table
+from tests.dense import dependence
+from tests.graphs import graphs
+
+
+@settings(max_examples=100)
+@given(graphs())
+def test_the_mask_of_every_unit(graph: Graph) -> None:
+    number = graph.outputs["y"]
+    verify(transpose(graph)[0])
+    masks = Masks(graph)
+    reads = dependence(graph, number, "x")
+    for unit in np.ndindex(*graph.nodes[number].shape):
+        assert np.array_equal(masks.at(number, unit, 0), reads[unit])
+
+
+@settings(max_examples=100)
+@given(graphs())
+def test_the_influence_of_every_element(graph: Graph) -> None:
+    number = graph.outputs["y"]
+    reads = dependence(graph, number, "x")
+    for element in np.ndindex(*graph.nodes[0].shape):
+        expected = reads[(..., *element)]
+        assert np.array_equal(Reach(graph, 0, element).at(number), expected)
+
+
+@settings(max_examples=100)
+@given(graphs(), st.data())
+def test_regions_and_unions_over_axes(graph: Graph, data: st.DataObject) -> None:
+    number = graph.outputs["y"]
+    shape = graph.nodes[number].shape
+    reads = dependence(graph, number, "x")
+    region = np.array(data.draw(st.lists(st.booleans(), min_size=reads[..., 0, 0].size, max_size=reads.size)))
+    region = np.resize(region, shape)
+    kept = sorted(data.draw(st.sets(st.integers(0, len(graph.nodes[0].shape) - 1))))
+    others = tuple(axis for axis in range(len(graph.nodes[0].shape)) if axis not in kept)
+    expected = reads[region].any(0).any(others)
+    assert np.array_equal(Masks(graph).at(number, region, 0, kept), expected)
+    row = (0, *(None for _ in shape[1:]))
+    expected = reads[0].reshape(-1, *graph.nodes[0].shape).any(0).any(others)
+    assert np.array_equal(Masks(graph).at(number, row, 0, kept), expected)
+
+
+def test_a_row_that_attends_to_nothing_sees_nothing() -> None:
+    builder = Builder()
+    x = builder.input("x", (3, 2))
+    support = Table.of_rows([[0], [], [0, 2]], 3)
+    scores = builder.contract("id,kd->ik", x, x)
+    out = builder.contract("ik,kd->id", scores, x, support=("i", "k", support))
+    masks = Masks(builder.graph)
+    assert not masks.at(out.node, (1, 0), 0).any()
+    assert np.argwhere(masks.at(out.node, (2, 0), 0, [0])).ravel().tolist() == [0, 2]
