@@ -130,7 +130,8 @@ class Engine:
                     for sets in term.sets
                 )
                 sets = tuple(self.lattice.arrange(one, (None,) * len(shape)) for one in whole)
-                terms.append(Term(sets, exact=self.terms.stays_exact(term, range(len(sizes)))))
+                exact = self.terms.stays_exact(term, range(len(sizes)))
+                terms.append(Term(sets, exact=exact, count=term.count))
         return self.terms.fused(_plain(shape), terms)
 
     def _permute(self, old: Dependency, axes: tuple[int, ...]) -> Dependency:
@@ -177,7 +178,7 @@ class Engine:
             sets = tuple(self.terms.everything(one, where, old.cutting, term.masks) for one in term.sets)
             masks = {position: mask for position, mask in term.masks.items() if position not in where}
             context = self._context(term, sets, where) if marks else term.context
-            terms.append(Term(sets, masks, context, self.terms.stays_exact(term, where)))
+            terms.append(Term(sets, masks, context, self.terms.stays_exact(term, where), term.count))
         if len(where) == 1:
             return Dependency(cutting, terms)
         total = len(flat(old.cutting))
@@ -213,7 +214,7 @@ class Engine:
             )
             context = self._context(term, sets, [position]) if marks else term.context
             exact = term.exact if single else self.terms.stays_exact(term, [position], whole=False)
-            terms.append(Term(sets, masks, context, exact))
+            terms.append(Term(sets, masks, context, exact, term.count))
         return Dependency(cutting, terms)
 
     # Concatenation and contraction
@@ -245,7 +246,7 @@ class Engine:
         mask = np.zeros(sizes[1], np.bool_)
         mask[offset : offset + sizes[0]] = term.masks.get(position, True)
         masks = term.masks if mask.all() else term.masks | {position: mask}
-        return Term(sets, masks, term.context, term.exact)
+        return Term(sets, masks, term.context, term.exact, term.count)
 
     def _contract(
         self, operands: Sequence[Dependency], relation: Contract, shape: tuple[int, ...]

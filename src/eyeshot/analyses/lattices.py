@@ -52,7 +52,8 @@ class SetLattice(ABC):
     empty: int
     unclipped = False
     joint = False
-    """Whether the product of a term's sets has to be its field, not just hold it (see ``Term.exact``)."""
+    counting = False
+    """Whether the product of a term's sets has to be its field, not just hold it; whether paths count (see `Term`)."""
 
     @abstractmethod
     def singletons(self, extent: int) -> Sets:

@@ -78,6 +78,7 @@ class Law:
 
     unclipped = True
     joint = False
+    counting = False
 
     def identity(self, sizes: Sequence[int], position: int) -> LawSet:
         """Every unit's own index."""

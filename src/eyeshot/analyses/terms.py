@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from itertools import count
 from math import prod
@@ -31,12 +31,14 @@ class Term:
     """A product of sets, one an input axis, where all ``masks`` (by factor position) admit the unit.
 
     ``exact``: the product is the set itself, not just its projection on each axis (kept up by joint lattices alone).
+    ``count``: how many paths through the network it stands for (kept up by counting lattices alone).
     """
 
     sets: tuple[Any, ...]
     masks: Masks = field(default_factory=dict)
     context: int = 0
     exact: bool = True
+    count: int = 1
 
 
 @dataclass(slots=True)
@@ -74,6 +76,8 @@ class Terms:
         if len(terms) <= 1:
             return Dependency(cutting, terms)
         lattice = self.lattice
+        if lattice.counting:
+            return Dependency(cutting, self._counted(terms))
         kept: dict[Any, Term] = {}
         for term in lattice.settled(terms):
             masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
@@ -92,6 +96,16 @@ class Terms:
             fused = self._undominated(fused)
         return self._fitting(cutting, fused)
 
+    def _counted(self, terms: list[Term]) -> list[Term]:
+        """Equal terms as one, for as many paths as they were; no other is touched."""
+        kept: dict[Any, Term] = {}
+        for term in terms:
+            masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
+            key = (term.context, masks, tuple(map(self.lattice.key, term.sets)))
+            held = kept.get(key)
+            kept[key] = term if held is None else replace(held, count=held.count + term.count)
+        return list(kept.values())
+
     def _add_joint(self, kept: dict[Any, Term], key: Any, term: Term) -> None:
         """Unite a term with the first one with which it makes a product; beside them if there is none."""
         for copy in count():
@@ -107,7 +121,7 @@ class Terms:
 
     def _fitting(self, cutting: Cutting, terms: list[Term]) -> Dependency:
         """Keep the number of terms in bounds, where that is cheap or unavoidable."""
-        if len(terms) <= (JOINT if self.lattice.joint else FEW):
+        if self.lattice.counting or len(terms) <= (JOINT if self.lattice.joint else FEW):
             return Dependency(cutting, terms)
         return self._condensed(cutting, terms, forced=len(terms) > CAP)
 
@@ -203,19 +217,22 @@ class Terms:
     def _recut_term(self, term: Term, old: tuple[int, ...], plan: Recut) -> list[Term]:
         sets = tuple(self._recut_sets(one, old, plan) for one in term.sets)
         if not term.masks:
-            return [Term(sets, {}, term.context, term.exact)]
+            return [Term(sets, {}, term.context, term.exact, term.count)]
         choices: list[Masks] = [{}]
         position = 0
         for group in plan.groups:
             inside = range(group.first, group.first + group.held)
             parts = cut_mask([term.masks.get(i) for i in inside], [old[i] for i in inside], group.sizes)
+            if self.lattice.counting and len(parts) > 1:
+                # Pieces of one path are not several paths: let it be everywhere along these factors.
+                parts, self.widened = [{}], True
             choices = [
                 masks | {position + i: mask for i, mask in part.items()}
                 for masks in choices
                 for part in parts
             ]
             position += len(group.sizes)
-        return [Term(sets, masks, term.context, term.exact) for masks in choices]
+        return [Term(sets, masks, term.context, term.exact, term.count) for masks in choices]
 
     def _recut_sets(self, sets: Any, old: tuple[int, ...], plan: Recut) -> Any:
         """Cut anew what the sets vary along; the rest is only arranged."""
@@ -260,6 +277,7 @@ class Terms:
                 {places[position]: mask for position, mask in term.masks.items()},
                 term.context,
                 term.exact,
+                term.count,
             )
             for term in dependency.terms
         ]
