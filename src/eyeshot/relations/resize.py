@@ -22,7 +22,7 @@ Taps = NDArray[np.int64]
 
 # Half the support of each antialiasing filter, in elements of the coarser grid.
 REACH = {"linear-aa": 1, "cubic-aa": 2, "lanczos-aa": 3}
-SAME_SIZE_COPIES = {"nearest", "linear", *REACH}  # whatever the scale factor
+SAME_SIZE_COPIES = {"linear", *REACH}  # whatever the scale factor
 LONGEST_PERIOD = 4096
 FINEST = 1 << 20  # scale factors are taken as fractions with at most this denominator
 
@@ -35,18 +35,21 @@ def resize(
     *,
     align_corners: bool = False,
     factor: float | None = None,
+    shortcuts: bool = False,
 ) -> AxisMap:
     """The map from an axis of ``size`` to one of ``count``.
 
-    ``factor`` is the scale factor where one was given and kept. The law holds at this size only where corners
+    ``factor`` is the scale factor where one was given and kept. With ``shortcuts`` the mode ``nearest`` copies or
+    doubles an axis where the extents say so, whatever the factor: PyTorch does so for images alone. The law holds at this size only where corners
     are aligned, or where the extents alone set a scale that is no whole ratio; a period above 4096 has none.
     """
-    if size == count and (factor is None or mode in SAME_SIZE_COPIES):
+    if size == count and (factor is None or mode in SAME_SIZE_COPIES or shortcuts):
         return Identity()
     scale = _scale(size, count, align_corners, factor)
     y = np.arange(count)
     if mode in {"nearest", "nearest-exact"}:
-        picked = _rounded(size, count, mode, factor)
+        doubled = shortcuts and count == 2 * size
+        picked = y // 2 if doubled else _rounded(size, count, mode, factor)
         table = Table(np.arange(count + 1), np.clip(picked, 0, size - 1), size)
     else:
         table = _table(*_taps(y, scale, mode, align_corners), size, clip=mode not in REACH)
@@ -71,13 +74,10 @@ def _scale(size: int, count: int, align_corners: bool, factor: float | None) -> 
 
 def _rounded(size: int, count: int, mode: Mode, factor: float | None) -> Taps:
     """The nearest modes in single precision, in the steps in which PyTorch takes them."""
-    y = np.arange(count)
-    if mode == "nearest" and count == 2 * size:
-        return y // 2
     scale = (
         np.float32(1 / factor) if factor is not None and factor > 0 else np.float32(size) / np.float32(count)
     )
-    place = y.astype(np.float32) + np.float32(0.5 if mode == "nearest-exact" else 0)
+    place = np.arange(count, dtype=np.float32) + np.float32(0.5 if mode == "nearest-exact" else 0)
     picked: Taps = np.floor(place * scale).astype(np.int64)
     return picked
 

@@ -35,5 +35,21 @@ CASES = [
     _case("bicubic-aligned", (1, 1, 4, 6), size=(7, 3), mode="bicubic", align_corners=True),
     _case("bilinear-antialiased", (1, 1, 8, 5), size=(3, 7), mode="bilinear", antialias=True),
     _case("bicubic-antialiased", (1, 1, 9, 4), size=(3, 6), mode="bicubic", antialias=True),
+    *(
+        # The slope is that of a copy, or of a doubling, and the values are not: only NaN decides.
+        Case(
+            f"nearest{rank}d that keeps and doubles extents by ragged factors",
+            partial(F.interpolate, scale_factor=(1.3, 2.3, 1.2)[:rank]),
+            ((1, 1, *(3, 4, 4)[:rank]),),
+            oracles=("nan",),
+        )
+        for rank in (1, 2, 3)
+    ),
+    Case(
+        "nearest1d doubled by a ragged factor",
+        partial(F.interpolate, scale_factor=2.3),
+        ((1, 1, 3),),
+        oracles=("nan",),
+    ),
     _case("area", (1, 1, 5, 4), size=(3, 4), mode="area"),
 ]

@@ -29,7 +29,8 @@ def _resize(ctx: Context, x: Ref, mode: Mode, align_corners: bool, factors: Fact
     maps = {}
     for axis, factor in enumerate(factors or [None] * (len(x.shape) - 2), 2):
         size, count = x.shape[axis], ctx.output_shape[axis]
-        amap = resize(size, count, mode, align_corners=align_corners, factor=factor)
+        shortcuts = mode == "nearest" and len(x.shape) == 4
+        amap = resize(size, count, mode, align_corners=align_corners, factor=factor, shortcuts=shortcuts)
         maps[axis] = (amap, count)
     return ctx.along(x, maps)
 
