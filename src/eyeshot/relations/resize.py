@@ -40,8 +40,9 @@ def resize(
     """The map from an axis of ``size`` to one of ``count``.
 
     ``factor`` is the scale factor where one was given and kept. With ``shortcuts`` the mode ``nearest`` copies or
-    doubles an axis where the extents say so, whatever the factor: PyTorch does so for images alone. The law holds at this size only where corners
-    are aligned, or where the extents alone set a scale that is no whole ratio; a period above 4096 has none.
+    doubles an axis where the extents say so, whatever the factor: PyTorch does so for images alone.
+    The law holds at this size only where corners are aligned, or where the extents alone set a scale that is no
+    whole ratio; a period above 4096 has none.
     """
     if size == count and (factor is None or mode in SAME_SIZE_COPIES or shortcuts):
         return Identity()
