@@ -66,3 +66,9 @@ def test_a_grid_of_patches_read_as_one_axis_is_a_product() -> None:
     sets = Sets(builder.graph, 0, [0, 1])
     assert sets.exact(mixed.node)
     assert sets.mask(mixed.node, (0,)).all()
+
+
+def test_a_scalar_has_a_matrix() -> None:
+    builder = Builder()
+    builder.input("x", ())
+    assert Sets(builder.graph, 0, None).matrix(0).tolist() is True

@@ -87,5 +87,5 @@ class Sets:
         for term in dependency.terms:
             words = np.where(presence(term, sizes), term.sets[0], 0)
             held = members(unfactored(words, dependency, shape), self.extents[0])
-            out |= held.reshape(*held.shape[:-1], *self._graph.nodes[self._source].shape)
+            out |= held.reshape((*held.shape[:-1], *self._graph.nodes[self._source].shape))
         return out
