@@ -50,7 +50,7 @@ class Bitset(SetLattice):
 
         It is a product where one holds the other, or where they differ on one axis alone.
         """
-        unions = tuple(map(self.union, one.sets, other.sets))
+        unions = tuple(map(self.ufunc, one.sets, other.sets))
         grown = [not np.array_equal(a, u) for a, u in zip(one.sets, unions, strict=True)]
         more = [not np.array_equal(b, u) for b, u in zip(other.sets, unions, strict=True)]
         if not any(grown) and one.exact:

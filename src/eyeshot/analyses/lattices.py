@@ -7,7 +7,7 @@ leading axis of every array is the payload: (low, -high) for an interval, so tha
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
+from functools import lru_cache, reduce
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -163,10 +163,9 @@ class SetLattice(ABC):
         united: Sets = self.ufunc.reduce(sets, axis=tuple(position + 1 for position in where), keepdims=True)
         return united
 
-    def union(self, one: Sets, other: Sets) -> Sets:
+    def union(self, many: Sequence[Sets]) -> Sets:
         """The union, unit by unit."""
-        united: Sets = self.ufunc(one, other)
-        return united
+        return reduce(self.ufunc, many)
 
     def split(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
         """Cut one factor into several (none drops a factor of extent 1)."""

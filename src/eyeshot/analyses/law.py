@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eyeshot.analyses.affine import LawSet, broken, expand
 from eyeshot.analyses.engine import Engine
 from eyeshot.analyses.factors import flat, positions
 from eyeshot.analyses.lattices import FAR
-from eyeshot.analyses.lawset import Law, LawSet, broken, expand
+from eyeshot.analyses.lawset import Law
 from eyeshot.analyses.phases import LIMIT
 from eyeshot.analyses.places import factor_places
 

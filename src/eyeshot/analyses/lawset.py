@@ -1,25 +1,21 @@
-"""Fields without clipping, for every input size at once: intervals that are affine along each factor, up to a phase.
-
-Along a factor, index ``period * q + phase`` holds the interval ``bounds[phase] + step * q``. Bounds are held as in the
-interval lattice, (first, -(one past last)), so that a union is a minimum. The period is the array's extent; the factor's
-own extent appears nowhere, which is what makes the law free of the input's size.
-"""
+"""Fields without clipping, for every input size at once: the lattice of affine intervals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache
 from math import lcm, prod
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eyeshot.analyses.affine import LawSet, all_broken, broken, expand, unbounded, united, with_value, zipped
 from eyeshot.analyses.lattices import FAR, rearrangement
 from eyeshot.analyses.phases import LIMIT, phase_plan, read_phases
 from eyeshot.relations import summary, tabulate
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,50 +23,6 @@ if TYPE_CHECKING:
     from eyeshot.relations import AxisMap
 
     Mask = NDArray[np.bool_]
-
-SIGNS = np.array([1, -1])
-
-
-@dataclass(frozen=True, slots=True)
-class LawSet:
-    """Affine intervals over factors.
-
-    ``steps`` is the advance over one period of each factor. ``grows`` tells whether the factor's extent grows with the
-    input: True, False, or None where one size cannot tell. ``at_size`` marks numbers that hold at the captured size
-    only, ``misaligned`` unions of intervals with different centers, ``unbounded`` fields that are the whole axis of any
-    input. ``broken`` says why there is no law; steps are then only marks of what the field moves along.
-    """
-
-    bounds: NDArray[np.int64]
-    steps: tuple[int, ...]
-    grows: tuple[bool | None, ...]
-    at_size: bool = False
-    misaligned: bool = False
-    unbounded: bool = False
-    broken: str | None = None
-
-    def but(
-        self,
-        bounds: NDArray[np.int64] | None = None,
-        steps: tuple[int, ...] | None = None,
-        grows: tuple[bool | None, ...] | None = None,
-        at_size: bool = False,
-    ) -> LawSet:
-        """The same law with other bounds, steps or growth (``dataclasses.replace`` takes four times as long)."""
-        return LawSet(
-            self.bounds if bounds is None else bounds,
-            self.steps if steps is None else steps,
-            self.grows if grows is None else grows,
-            self.at_size or at_size,
-            self.misaligned,
-            self.unbounded,
-            self.broken,
-        )
-
-    @property
-    def periods(self) -> tuple[int, ...]:
-        """Number of phases along each factor."""
-        return self.bounds.shape[1:]
 
 
 class Law:
@@ -88,26 +40,24 @@ class Law:
 
     def key(self, law: LawSet) -> Hashable:
         """What must agree for two laws to unite without growing."""
-        if law.broken:
-            return True
-        moving = tuple([grows for grows, step in zip(law.grows, law.steps, strict=True) if step])
-        return law.bounds.shape, law.steps, moving, law.unbounded
+        return law.key
 
     def settled(self, terms: list[Term]) -> list[Term]:
-        """Where one term has no law on an axis, the sum of terms has none: let all say so, that they may unite."""
-        out = list(terms)
-        for axis in range(len(terms[0].sets)):
-            why = {
-                term.context: term.sets[axis].broken
-                for term in terms
-                if term.sets[axis].broken and not term.masks
-            }
-            for number, term in enumerate(out):
-                law = term.sets[axis]
-                if term.context in why and not (law.broken or law.unbounded or term.masks):
-                    sets = _with(term.sets, axis, broken(law, why[term.context]))
-                    out[number] = replace(term, sets=sets)
-        return out
+        """Terms before they are united.
+
+        Where one term has no law on an axis, the sum of terms has none: all say so, that they may unite. And a law is
+        about one axis alone: of all the products of laws that stand for each other, a few that name each law once do.
+        """
+        if any(law.broken for term in terms for law in term.sets):
+            terms = all_broken(terms)
+        plain: dict[int, list[Term]] = {}
+        for term in terms:
+            if not term.masks:
+                plain.setdefault(term.context, []).append(term)
+        if not any(len(group) > len(group[0].sets) > 1 for group in plain.values()):
+            return terms
+        few = [term for group in plain.values() for term in zipped(group)]
+        return few + [term for term in terms if term.masks]
 
     def condensed(
         self,
@@ -123,7 +73,7 @@ class Law:
         columns = zip(*(sets for sets, _ in held), strict=True)
         return tuple(
             next((law for law in column if law.unbounded), None)
-            or reduce(_marked, [broken(law, "too many branches") for law in column])
+            or united([broken(law, "too many branches") for law in column])
             for column in columns
         )
 
@@ -146,21 +96,9 @@ class Law:
         del extent
         return law.unbounded
 
-    def union(self, one: LawSet, other: LawSet) -> LawSet:
-        """The union of two laws with one key."""
-        if one.unbounded:
-            return one
-        if one.broken:
-            return _marked(one, other)
-        difference = one.bounds - other.bounds
-        apart = difference[0] != difference[1]
-        return LawSet(
-            np.minimum(one.bounds, other.bounds),
-            one.steps,
-            one.grows,
-            one.at_size or other.at_size,
-            one.misaligned or other.misaligned or bool(apart.any()),
-        )
+    def union(self, laws: Sequence[LawSet]) -> LawSet:
+        """The union of laws with one key."""
+        return united(laws)
 
     # Axis maps
 
@@ -188,7 +126,7 @@ class Law:
             if plan is None:
                 return broken(law, f"more than {LIMIT} phases")
             bounds, new = read_phases(law.bounds, position, step, plan)
-        return law.but(bounds, _with(law.steps, position, new), at_size=periodic.at_size)
+        return law.but(bounds, with_value(law.steps, position, new), at_size=periodic.at_size)
 
     def _tabulated(self, law: LawSet, position: int, amap: AxisMap, sizes: tuple[int, int]) -> LawSet:
         full = expand(law, position, sizes[0])
@@ -197,7 +135,7 @@ class Law:
                 for y in range(sizes[1])]  # fmt: skip
         blank = np.full_like(full.bounds.take(0, position + 1), FAR)
         bounds = np.stack([blank if row is None else row for row in rows], position + 1)
-        return full.but(bounds=bounds, steps=_with(law.steps, position, 0))
+        return full.but(bounds=bounds, steps=with_value(law.steps, position, 0))
 
     def everything(
         self, law: LawSet, where: Sequence[int], sizes: Sequence[int], masks: dict[int, Mask]
@@ -219,7 +157,7 @@ class Law:
                 bounds = law.bounds if position not in masks else law.bounds.compress(masks[position], axis)
             else:
                 bounds = law.bounds
-            law = law.but(bounds=bounds.min(axis, keepdims=True), steps=_with(law.steps, position, 0))
+            law = law.but(bounds=bounds.min(axis, keepdims=True), steps=with_value(law.steps, position, 0))
         return law.but(at_size=guessed)
 
     # Factors
@@ -284,11 +222,17 @@ class Law:
 
     def arrange(self, law: LawSet, order: Sequence[int | None]) -> LawSet:
         """Factors moved, added (None) and left out (read at 0)."""
-        axes, index = rearrangement(tuple(order), len(law.steps))
+        order = tuple(order)
+        if law.bounds.size == len(law.bounds):
+            bounds = law.bounds.reshape(-1, *(1,) * len(order))
+        else:
+            axes, index = rearrangement(order, len(law.steps))
+            bounds = law.bounds.transpose(axes)[index]
+        pick = _picker(order)
         return LawSet(
-            law.bounds.transpose(axes)[index],
-            tuple(0 if position is None else law.steps[position] for position in order),
-            tuple(False if position is None else law.grows[position] for position in order),
+            bounds,
+            pick((*law.steps, 0)),
+            pick((*law.grows, False)),
             law.at_size,
             law.misaligned,
             law.unbounded,
@@ -306,44 +250,14 @@ class Law:
         shape = [*full.bounds.shape[:axis], sizes[1], *full.bounds.shape[axis + 1 :]]
         bounds = np.full(shape, FAR)
         bounds[(slice(None),) * axis + (slice(offset, offset + sizes[0]),)] = full.bounds
-        return full.but(bounds=bounds, steps=_with(full.steps, position, 0))
+        return full.but(bounds=bounds, steps=with_value(full.steps, position, 0))
 
 
-def broken(law: LawSet, why: str) -> LawSet:
-    """No law; the steps keep marking what the field moves along."""
-    marks = tuple(int(step != 0 or period != 1) for step, period in zip(law.steps, law.periods, strict=True))
-    return replace(law, bounds=np.zeros((2, *(1 for _ in marks)), np.int64), steps=marks, broken=why)
-
-
-def _marked(one: LawSet, other: LawSet) -> LawSet:
-    """Two broken laws as one: it moves along what either moves along."""
-    if one.steps == other.steps and one.grows == other.grows:
-        return one
-    kinds = [
-        [grows for step, grows in ((a, g), (b, h)) if step]
-        for a, b, g, h in zip(one.steps, other.steps, one.grows, other.grows, strict=True)
-    ]
-    grows = tuple(True if True in kind else None if None in kind else False for kind in kinds)
-    return one.but(steps=tuple(int(bool(kind)) for kind in kinds), grows=grows)
-
-
-def unbounded(law: LawSet) -> LawSet:
-    """The whole axis, whatever its extent."""
-    rank = len(law.steps)
-    return LawSet(np.zeros((2, *(1,) * rank), np.int64), (0,) * rank, (False,) * rank, unbounded=True)
-
-
-def expand(law: LawSet, position: int, period: int) -> LawSet:
-    """The same law with ``period`` phases along a factor (a multiple of its own, or its whole extent)."""
-    held, step = law.bounds.shape[position + 1], law.steps[position]
-    if held == period:
-        return law
-    index = np.arange(period)
-    dims = [1] * law.bounds.ndim
-    dims[position + 1] = period
-    sign = SIGNS.reshape(2, *(1 for _ in law.steps))
-    bounds = law.bounds.take(index % held, position + 1) + sign * (step * (index // held)).reshape(dims)
-    return law.but(bounds=bounds, steps=_with(law.steps, position, step * (period // held)))
+@lru_cache(maxsize=4096)
+def _picker(order: tuple[int | None, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """What takes the values at the places of an order; the last value stands for None."""
+    places = [-1 if position is None else position for position in order]
+    return itemgetter(*places) if len(places) > 1 else lambda values: tuple(values[i] for i in places)
 
 
 def _repeat(law: LawSet, position: int, period: int) -> LawSet:
@@ -360,7 +274,3 @@ def _joined(law: LawSet, position: int, step: int, grows: bool | None) -> LawSet
         steps=(*law.steps[:position], step, *law.steps[position + 2 :]),
         grows=(*law.grows[:position], grows, *law.grows[position + 2 :]),
     )
-
-
-def _with(values: tuple[Any, ...], position: int, value: Any) -> tuple[Any, ...]:
-    return (*values[:position], value, *values[position + 1 :])

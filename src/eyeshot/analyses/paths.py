@@ -16,9 +16,10 @@ import numpy as np
 
 from eyeshot.analyses.engine import Engine
 from eyeshot.analyses.lattices import FAR
-from eyeshot.analyses.lawset import Law, LawSet
+from eyeshot.analyses.lawset import Law
 
 if TYPE_CHECKING:
+    from eyeshot.analyses.affine import LawSet
     from eyeshot.graph import Graph
 
 

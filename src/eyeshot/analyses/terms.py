@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from itertools import count
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -79,19 +78,15 @@ class Terms:
         if lattice.counting:
             return Dependency(cutting, self._counted(terms))
         kept: dict[Any, Term] = {}
+        alike: dict[Any, list[Term]] = {}
         for term in lattice.settled(terms):
-            masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
-            key = (term.context, masks, tuple(lattice.key(sets) for sets in term.sets))
+            masks = tuple([(position, mask.tobytes()) for position, mask in sorted(term.masks.items())])
+            key = (term.context, masks, tuple(map(lattice.key, term.sets)))
             if lattice.joint:
                 self._add_joint(kept, key, term)
-                continue
-            held = kept.get(key)
-            if held is None:
-                kept[key] = term
-            elif held.sets is not term.sets:
-                pairs = zip(held.sets, term.sets, strict=True)
-                kept[key] = Term(tuple(lattice.union(a, b) for a, b in pairs), term.masks, term.context)
-        fused = self._same(list(kept.values()))
+            else:
+                alike.setdefault(key, []).append(term)
+        fused = self._same([*kept.values(), *map(self._united, alike.values())])
         if len(fused) > 1:
             fused = self._undominated(fused)
         return self._fitting(cutting, fused)
@@ -105,6 +100,17 @@ class Terms:
             held = kept.get(key)
             kept[key] = term if held is None else replace(held, count=held.count + term.count)
         return list(kept.values())
+
+    def _united(self, terms: list[Term]) -> Term:
+        """Terms with one key as one."""
+        first = terms[0]
+        if len(terms) == 1:
+            return first
+        columns = zip(*(term.sets for term in terms), strict=True)
+        sets = tuple(
+            self.lattice.union(list({id(one): one for one in column}.values())) for column in columns
+        )
+        return Term(sets, first.masks, first.context)
 
     def _add_joint(self, kept: dict[Any, Term], key: Any, term: Term) -> None:
         """Unite a term with the first one with which it makes a product; beside them if there is none."""
@@ -170,7 +176,7 @@ class Terms:
                 )
                 out.append(
                     Term(
-                        tuple(reduce(self.lattice.union, sets) for sets in zip(*whole, strict=True)),
+                        tuple(map(self.lattice.union, zip(*whole, strict=True))),
                         {},
                         context,
                         exact=False,
