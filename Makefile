@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench zoo-families clean
+.PHONY: help setup demo test lint format bench zoo zoo-families clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,8 +38,11 @@ format: $(STAMP) ## rewrite the sources the way lint wants them
 bench: $(STAMP) ## the promised ratios, all measured in one run
 	$(BIN)/python benchmarks/run.py
 
+zoo: $(STAMP) ## every architecture of timm and torchvision; goes on where it stopped
+	$(BIN)/python tools/zoo.py
+
 zoo-families: $(STAMP) ## one model of each timm file and all of torchvision
-	$(BIN)/python tools/zoo_families.py
+	$(BIN)/python tools/zoo.py --families
 
 clean: ## everything that was made here, the environment too
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
