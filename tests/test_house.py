@@ -166,5 +166,5 @@ def test_recipe_is_code_that_exists():
 
 def test_make_targets_run_files_that_exist():
     scripts = re.findall(r"\$\(BIN\)/python (\S+\.py)", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    assert len(scripts) == 3
+    assert len(scripts) >= 3
     assert [script for script in scripts if not (ROOT / script).is_file()] == []

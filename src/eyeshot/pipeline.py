@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
 from eyeshot.errors import InputError
-from eyeshot.fields.report import Report, spatial_axes
+from eyeshot.fields.axes import input_axes
+from eyeshot.fields.report import Report
 from eyeshot.frontends.registry import OnUnknown, Request, frontend_for
 from eyeshot.graph.verify import verify
 from eyeshot.jobs import uncollected
@@ -22,6 +23,7 @@ def analyze(
     inputs: Any = None,
     kwargs: Mapping[str, Any] | None = None,
     input: str | None = None,  # noqa: A002 - the field's word
+    axes: str = "spatial",
     layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "error",
     weights: str | None = None,
@@ -41,6 +43,9 @@ def analyze(
         flow depends on the data.
     input
         The input that the report is about; the first that is no scalar by default.
+    axes
+        The axes of the inputs that fields are about: ``"spatial"`` (all but batch and channels), ``"channels"``,
+        ``"batch"``, ``"time"``, ``"tokens"``, ``"all"``, or letters of the layout.
     layout
         Axis letters of that input where the default for its rank is wrong: ``"NHWC"``, or ``"NTC"`` for tokens. Where
         several inputs need it, their names with letters for each.
@@ -75,13 +80,13 @@ def analyze(
             f"every element of a scalar input is the same one: {reading.name} has nothing to see there"
         )
     layouts = {**reading.layouts, **({about: layout} if isinstance(layout, str) else layout or {})}
-    axes = {
-        name: spatial_axes(graph.nodes[node].shape, name, layouts.get(name))
+    asked = {
+        name: input_axes(graph.nodes[node].shape, name, axes, layouts.get(name))
         for name, node in graph.inputs.items()
         if graph.nodes[node].shape
     }
     return Report(
-        graph, reading.name, axes, input_=about, provenance=reading.provenance, enlarged=reading.enlarged
+        graph, reading.name, asked, input_=about, provenance=reading.provenance, enlarged=reading.enlarged
     )
 
 

@@ -126,7 +126,7 @@ def test_json_and_records_say_the_same() -> None:
     assert document["schema"] == 1
     assert document["input"] == {"name": "input", "shape": [1, 1, 16, 16], "axes": "HW"}
     up = next(entry for entry in document["tensors"] if entry["name"] == "1")
-    assert (up["size"], up["stride"], up["kind"]) == ([3, 3], ["1/2", "1/2"], "hull")
+    assert (up["size"], up["stride"], up["kind"]) == ([3, 3], ["1/2", "1/2"], "exact")
     record = next(record for record in report.records() if record["name"] == "2")
     assert (record["size_h"], record["size_w"], record["stride_w"]) == (4, 3, 0.5)
     assert record["parameters"] == 2 * 3 + 1

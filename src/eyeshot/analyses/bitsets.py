@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 WORD = 64
+BITS = np.array([octet.bit_count() for octet in range(256)], np.uint8)
 
 
 class Bitset(SetLattice):
@@ -87,6 +88,13 @@ def members(words: NDArray[Any], extent: int) -> Mask:
     """Sets (payload first) as booleans: the last axis is the input's."""
     octets = np.ascontiguousarray(np.moveaxis(words, 0, -1)).astype("<u8").view(np.uint8)
     return np.unpackbits(octets, axis=-1, count=extent, bitorder="little").view(np.bool_)
+
+
+def counted(words: NDArray[Any]) -> NDArray[np.int64]:
+    """The number of members of each set (payload first)."""
+    octets = np.ascontiguousarray(words)[..., None].view(np.uint8)
+    counts: NDArray[np.int64] = BITS[octets].sum((0, -1), dtype=np.int64)
+    return counts
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eyeshot.analyses.bitsets import Bitset, members
+from eyeshot.analyses.bitsets import Bitset, counted, members
 from eyeshot.analyses.engine import Engine, start
 from eyeshot.analyses.factors import flat
 from eyeshot.analyses.places import factor_places, picked, presence, present, unfactored
@@ -63,6 +63,26 @@ class Sets:
     def exact(self, node: int) -> bool:
         """Whether the field of every unit is the union of its terms' products."""
         return all(term.exact for term in self.dependencies[node].terms)
+
+    def fill(
+        self, node: int, extents: Sequence[NDArray[np.int64]], occupied: Mask, *, local: bool = False
+    ) -> bool:
+        """Whether, for every occupied unit, some term has as many indices on each axis as its box has room for.
+
+        ``extents`` (one array an axis) and ``occupied`` broadcast to the node's shape.
+        """
+        dependency = self.dependencies[node]
+        shape = self._graph.nodes[node].shape
+        sizes = flat(dependency.cutting)
+        filled = ~occupied
+        for term in dependency.terms:
+            if local and term.context:
+                continue
+            full = unfactored(presence(term, sizes)[None], dependency, shape)[0]
+            for sets, extent in zip(term.sets, extents, strict=True):
+                full = full & (unfactored(counted(sets)[None], dependency, shape)[0] == extent)
+            filled = filled | full
+        return bool(filled.all())
 
     def mask(self, node: int, index: Sequence[int]) -> Mask:
         """What one unit reads, over the axes asked about; holds the field, and is it where ``exact``."""

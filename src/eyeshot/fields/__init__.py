@@ -1,6 +1,8 @@
 """What users hold: reports and fields, over analyses that run when first asked for."""
 
+from eyeshot.fields.axes import InputAxes, input_axes
 from eyeshot.fields.field import Field
-from eyeshot.fields.report import InputAxes, Report, spatial_axes
+from eyeshot.fields.influence import Influence
+from eyeshot.fields.report import Report
 
-__all__ = ["Field", "InputAxes", "Report", "spatial_axes"]
+__all__ = ["Field", "Influence", "InputAxes", "Report", "input_axes"]

@@ -8,13 +8,15 @@ from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Literal
 
-from eyeshot.errors import QuestionError
+import numpy as np
+
+from eyeshot.fields.axes import input_axes
+from eyeshot.fields.index import region_index, unit_index
 from eyeshot.geometry import Box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from eyeshot.analyses.law import AxisLaw
@@ -127,8 +129,23 @@ class Field:
 
     @property
     def kind(self) -> Kind:
-        """``hull``: exact boxes; ``sound``: they contain the field (see ``reasons``)."""
-        return "sound" if self.reasons else "hull"
+        """How boxes stand to fields.
+
+        ``exact``: they are equal; ``hull``: the exact hull of a field (with holes, if ``holes``); ``sound``: they contain
+        it (see ``reasons``).
+        """
+        if self.reasons:
+            return "sound"
+        return "exact" if self._solid else "hull"
+
+    @property
+    def holes(self) -> bool:
+        """Whether some unit is known not to see all of its box: dilation, crosses, phases."""
+        return not self.reasons and self._solid is False
+
+    @cached_property
+    def _solid(self) -> bool | None:
+        return self.source.solid(self.node, local=self._local)
 
     @property
     def empty(self) -> bool:
@@ -155,7 +172,7 @@ class Field:
         QuestionError
             for an index of the wrong length or outside the tensor. Negative ones count from the end.
         """
-        unit = self._index(index)
+        unit = unit_index(index, self.shape, self.name)
         found = self.source.boxes.at(self.node, unit, local=self._local)
         axes = range(len(self.source.axes))
         if found is None:
@@ -176,26 +193,53 @@ class Field:
         starts, stops, occupied = self.boxes()
         return int(((stops[axis] - starts[axis]) * occupied).max(initial=0))
 
-    def _index(self, index: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        if len(index) != len(self.shape):
-            raise QuestionError(
-                f"a unit of {self.name!r} has {len(self.shape)} indices (its shape is {self.shape}), got {index}; "
-                "None in a place means the union over that axis"
+    def mask(self, *index: int | slice | None, axes: str | None = None) -> NDArray[np.bool_]:
+        """What one unit sees: booleans over the input's spatial axes, holes and crosses included; exact.
+
+        None in a place of the index is the union over that axis, a slice over a part of it. ``axes`` are other axes of
+        the input ("channels", "batch", "all", letters of its layout), in its order. Where an op on the way was
+        over-approximated (``reasons``), the mask contains the field.
+
+        Raises
+        ------
+        QuestionError
+            for an index of the wrong length or outside the tensor, or axes that the input has not.
+        """
+        source = self.source
+        wanted = source.axes
+        if axes is not None:
+            wanted = input_axes(source.shape, source.name, axes, source.asked.layout).axes
+        unit = region_index(index, self.shape, self.name)
+        if self._local:
+            local = source.local_masks.at(self.node, unit, source.node, wanted)
+            if local.any():
+                return local
+        return source.masks.at(self.node, unit, source.node, wanted)
+
+    def shadow(self, *index: int | None) -> tuple[NDArray[np.bool_], ...]:
+        """The mask of one unit projected on each axis of the input: booleans, exact, and quick for many units.
+
+        Raises
+        ------
+        QuestionError
+            as for ``at``.
+        """
+        unit = unit_index(index, self.shape, self.name)
+        if self.source.sets is None:
+            mask = self.mask(*unit)
+            axes = range(mask.ndim)
+            return tuple(
+                np.asarray(mask.any(tuple(other for other in axes if other != axis))) for axis in axes
             )
-        if not all(place is None or hasattr(place, "__index__") for place in index):
-            raise QuestionError(
-                f"a unit of {self.name!r} takes whole numbers, or None for the union over an axis; got {index}"
-            )
-        for axis, (place, extent) in enumerate(zip(index, self.shape, strict=True)):
-            if place is not None and not -extent <= place < extent:
-                raise QuestionError(
-                    f"unit {index} is outside {self.name!r}: axis {axis} has extent {extent}, so {place} must be in "
-                    f"[{-extent}, {extent - 1}]"
-                )
-        return tuple(
-            place if place is None else place % extent
-            for place, extent in zip(index, self.shape, strict=True)
-        )
+        return tuple(self.source.sets.shadows(self.node, unit, local=self._local))
+
+    def covering(self, box: Box) -> NDArray[np.bool_]:
+        """The units whose boxes hold all of a box on the input: booleans of the tensor's shape."""
+        starts, stops, occupied = self.boxes()
+        inside = occupied
+        for start, stop, low, high in zip(starts, stops, box.start, box.stop, strict=True):
+            inside = inside & (start <= low) & (stop >= high)
+        return np.broadcast_to(inside, self.shape)
 
 
 def _box(pairs: Sequence[tuple[int, int]], unclipped: Box | None = None) -> Box:

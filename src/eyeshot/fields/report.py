@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
 from eyeshot.cost import Cost, Costs, activation_bytes
 from eyeshot.errors import QuestionError
+from eyeshot.fields.axes import input_axes
 from eyeshot.fields.field import Field, View
+from eyeshot.fields.influence import Influence
 from eyeshot.fields.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from eyeshot.analyses.paths import Spectrum
+    from eyeshot.fields.axes import InputAxes
     from eyeshot.fields.source import Enlarged
+    from eyeshot.geometry import Box
     from eyeshot.graph import Graph
-
-
-@dataclass(frozen=True, slots=True)
-class InputAxes:
-    """The spatial axes of one input and a letter for each ("H", "W")."""
-
-    axes: tuple[int, ...]
-    letters: str
 
 
 class Report(Mapping[str, Field]):
@@ -38,7 +34,7 @@ class Report(Mapping[str, Field]):
     def __init__(
         self, graph: Graph, model: str, spatial: Mapping[str, InputAxes], *, input_: str | None = None, view: View = "full",
         provenance: Mapping[str, Any] | None = None, enlarged: Enlarged | None = None,
-        sources: dict[tuple[str, int, tuple[int, ...]], Source] | None = None,
+        sources: dict[tuple[str, int, InputAxes], Source] | None = None,
     ) -> None:  # fmt: skip
         self.graph = graph
         self.model = model
@@ -142,13 +138,17 @@ class Report(Mapping[str, Field]):
             raise QuestionError(f'there is no view {view!r}: it is "full" or "local"')
         return self._again(self.input, view)
 
-    def about(self, name: str) -> Report:
-        """The same report about another input."""
+    def about(self, name: str, axes: str | None = None) -> Report:
+        """The same report about another input, or about other axes of one: "channels", "batch", ... (`input_axes`)."""
         if name not in self.spatial:
             raise QuestionError(
                 f"{self.model} has no input {name!r}; its inputs are {', '.join(map(repr, self.spatial))}"
             )
-        return self._again(name, self.shown)
+        if axes is None:
+            return self._again(name, self.shown)
+        node = self.graph.nodes[self.graph.inputs[name]]
+        other = input_axes(node.shape, name, axes, self.spatial[name].layout)
+        return self._again(name, self.shown, {**self.spatial, name: other})
 
     def field(
         self,
@@ -156,26 +156,44 @@ class Report(Mapping[str, Field]):
         *,
         input: str | None = None,  # noqa: A002 - the field's word
         wrt: str | None = None,
+        axes: str | None = None,
         layout: str | None = None,
     ) -> Field:
-        """The field of a tensor on another input, or on the spatial axes of an earlier tensor (``wrt``).
+        """The field of a tensor on another input, on other axes, or on an earlier tensor (``wrt``).
 
-        ``layout`` names that tensor's axes where the default for its rank is wrong: ``"NTC"`` for tokens.
+        ``axes`` are "spatial", "channels", "batch", "time", "tokens", "all" or letters. ``layout`` names the earlier
+        tensor's axes where the default for its rank is wrong: ``"NTC"`` for tokens.
         """
-        report = self.about(input) if input else self
+        report = self.about(input or self.input, axes)
         field = report[name]
         if wrt is None:
             return field
         if wrt in self.spatial:
-            return self.about(wrt)[name]
+            return self.about(wrt, axes)[name]
         other = report[wrt]
-        axes = spatial_axes(other.shape, other.name, layout)
-        source = self._source(other.name, other.node, axes)
+        asked = input_axes(other.shape, other.name, axes or "spatial", layout)
+        source = self._source(other.name, other.node, asked)
         if other.node not in self.graph.ancestors([field.node]):
             raise QuestionError(f"{name!r} does not depend on {wrt!r}; ask for a later tensor")
         return Field(
             field.name, field.op, field.shape, field.node, source, self.shown, field.cost, field.dtype
         )
+
+    def influence(self, *element: int | slice | Box | None) -> Influence:
+        """The projective field: for every tensor, by name, the units that see an input element, on its spatial axes.
+
+        The element is a full index (n, c, h, w) of the input the report is about; None, or a slice, in a place stands
+        for any element there. A `Box` (on the report's axes) stands for any element inside it.
+        """
+        return Influence(self, element)
+
+    def paths(self, name: str) -> tuple[Spectrum, ...]:
+        """How many paths through the network lead from the input to a tensor, by field size: exact integers.
+
+        One `Spectrum` (a mapping from size to number) an axis.
+        """
+        field = self[name]
+        return tuple(paths.spectrum(field.node, local=self.shown == "local") for paths in field.source.paths)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain data, schema version 1 (see :mod:`eyeshot.fields.export`)."""
@@ -220,50 +238,20 @@ class Report(Mapping[str, Field]):
         return self._field(name, "output", node, Cost(0, 0, size), dtype)
 
     def _source(self, name: str, node: int, axes: InputAxes) -> Source:
-        key = (name, node, axes.axes)
+        key = (name, node, axes)
         if key not in self._sources:
             again = self._enlarged if list(self.graph.inputs.values()) == [node] else None
-            self._sources[key] = Source(self.graph, name, node, axes.axes, axes.letters, again)
+            self._sources[key] = Source(self.graph, name, node, axes, again)
         return self._sources[key]
 
-    def _again(self, name: str, view: View) -> Report:
+    def _again(self, name: str, view: View, spatial: Mapping[str, InputAxes] | None = None) -> Report:
         return Report(
             self.graph,
             self.model,
-            self.spatial,
+            spatial or self.spatial,
             input_=name,
             view=view,
             provenance=self.provenance,
             enlarged=self._enlarged,
             sources=self._sources,
         )
-
-
-LETTERS = {1: "T", 2: "T", 3: "T", 4: "HW", 5: "DHW"}
-
-
-def spatial_axes(shape: tuple[int, ...], name: str, layout: str | None = None) -> InputAxes:
-    """The spatial axes of a tensor: what ``layout`` says ("NHWC": every letter but N and C), else by rank.
-
-    By rank: (T), (N, T), NCW, NCHW and NCDHW.
-
-    Raises
-    ------
-    QuestionError
-        where the layout does not fit the rank, or the rank has no default.
-    """
-    if layout is not None:
-        letters = layout.upper()
-        if len(letters) != len(shape) or len(set(letters)) != len(letters) or not set(letters) - {"N", "C"}:
-            raise QuestionError(
-                f"layout {layout!r} does not fit {name!r} of shape {shape}: it needs one different letter an axis, "
-                'N for the batch and C for channels, such as "NHWC"'
-            )
-        kept = [axis for axis, letter in enumerate(letters) if letter not in "NC"]
-        return InputAxes(tuple(kept), "".join(letters[axis] for axis in kept))
-    if len(shape) not in LETTERS:
-        raise QuestionError(
-            f"{name!r} has shape {shape}: no default says which of its {len(shape)} axes are spatial; pass layout="
-        )
-    letters = LETTERS[len(shape)]
-    return InputAxes(tuple(range(len(shape) - len(letters), len(shape))), letters)

@@ -9,16 +9,25 @@ from typing import TYPE_CHECKING
 from eyeshot.analyses.boxes import Boxes
 from eyeshot.analyses.factors import positions
 from eyeshot.analyses.law import Laws
+from eyeshot.analyses.mask import Masks
+from eyeshot.analyses.paths import Paths
+from eyeshot.analyses.sets import Sets
 from eyeshot.errors import EyeshotError
 from eyeshot.jobs import uncollected
+from eyeshot.relations import Along
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from eyeshot.analyses.law import AxisLaw
+    from eyeshot.fields.axes import InputAxes
     from eyeshot.graph import Graph
 
     Enlarged = Callable[[tuple[int, ...]], Graph]
+
+
+LONGEST = 4096
+"""Elements of an axis up to which the sets of every unit are held: a bit for each element and unit."""
 
 
 class Source:
@@ -29,18 +38,17 @@ class Source:
         graph: Graph,
         name: str,
         node: int,
-        axes: tuple[int, ...],
-        letters: str,
+        asked: InputAxes,
         enlarged: Enlarged | None = None,
     ) -> None:
         self._enlarged = enlarged
         self.graph = graph
         self.name = name
         self.node = node
-        self.axes = axes
-        self.letters = letters
+        self.asked = asked
+        self.axes = asked.axes
         self.shape = graph.nodes[node].shape
-        self.extents = tuple(self.shape[axis] for axis in axes)
+        self.extents = tuple(self.shape[axis] for axis in self.axes)
 
     @cached_property
     def boxes(self) -> Boxes:
@@ -53,6 +61,47 @@ class Source:
         """The size-free law of every tensor."""
         with uncollected():
             return Laws(self.graph, self.node, self.axes)
+
+    @cached_property
+    def sets(self) -> Sets | None:
+        """The sets of every unit, holes included; None where an axis is too long to hold them (see `LONGEST`)."""
+        if max(self.extents) > LONGEST:
+            return None
+        with uncollected():
+            return Sets(self.graph, self.node, self.axes)
+
+    @cached_property
+    def paths(self) -> tuple[Paths, ...]:
+        """The counted paths along each axis."""
+        with uncollected():
+            return tuple(Paths(self.graph, self.node, axis) for axis in self.axes)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Fields of single units."""
+        return Masks(self.graph)
+
+    @cached_property
+    def local_masks(self) -> Masks:
+        """Fields of single units, where nothing is read through a summary that is context on every way to it."""
+        found = self.boxes.dependencies
+        cut = [
+            number
+            for number, node in enumerate(self.graph.nodes)
+            if isinstance(node.relation, Along)
+            and node.relation.summarises
+            and all(term.context for term in found[number].terms)
+            and not all(term.context for term in found[node.inputs[0]].terms)
+        ]
+        return Masks(self.graph, cut)
+
+    def solid(self, node: int, *, local: bool = False) -> bool | None:
+        """Whether the field of every unit is its whole box; None where sets can not tell."""
+        if self.sets is None or not self.sets.exact(node):
+            return None
+        starts, stops, occupied = self.boxes.arrays(node, self.graph.nodes[node].shape, local=local)
+        extents = [stop - start for start, stop in zip(starts, stops, strict=True)]
+        return self.sets.fill(node, extents, occupied, local=local)
 
     def law(self, node: int, axis: int, *, local: bool = False) -> AxisLaw:
         """The law of a tensor along one axis.

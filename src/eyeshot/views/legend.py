@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from eyeshot.fields import Field
 
 ALL = "all"
-PHASES, MISALIGNED, SOUND, AT_SIZE, NO_LAW = "~", "≠", "≤", "†", "‡"
+PHASES, MISALIGNED, HOLES, SOUND, AT_SIZE, NO_LAW = "~", "≠", "∘", "≤", "†", "‡"
 
 _MEANING = {
     PHASES: "units differ in phases: the largest size, the smallest offset",
     MISALIGNED: "branches with different centers or strides meet here",
+    HOLES: "the field has holes: some units see less than their whole box",
     AT_SIZE: "holds at this input size only",
 }
 
@@ -29,7 +30,9 @@ def marks(field: Field) -> list[str]:
         found.append(PHASES)
     if field.misaligned:
         found.append(MISALIGNED)
-    if field.kind == "sound":
+    if field.holes:
+        found.append(HOLES)
+    if field.reasons:
         found.append(SOUND)
     if any(law.at_size for law in field.law):
         found.append(AT_SIZE)
