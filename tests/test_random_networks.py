@@ -1,0 +1,96 @@
+"""Random PyTorch networks through the whole pipeline: a seeded slice of `make random-networks`, and what it promises."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from eyeshot.frontends.torch.context import LOWERINGS
+from tests.networks import Network, draw_network, networks
+from tests.networks.check import examine, graph_of, skip_of
+from tests.networks.oracle import gradient, nan_probe
+from tests.networks.step import Do
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
+
+SLICE = 60
+RELATIONS = set("Input Constant Pointwise Along Reshape Permute Broadcast Concat Contract Dense".split())
+
+
+def test_a_slice_of_the_campaign():
+    relations: Counter[str] = Counter()
+    for seed in range(SLICE):
+        found = examine(draw_network(Random(seed)), seed)
+        assert found.verdict in {"exact", "sound"}, (seed, found)
+        assert found.skip != "shrunk", seed
+        relations.update(found.relations)
+    assert set(relations) == RELATIONS
+
+
+@settings(max_examples=30)
+@given(networks())
+def test_what_a_network_reads_is_found(network):
+    found = examine(network)
+    assert found.verdict in {"exact", "sound"}, found.why
+    assert (found.verdict == "sound") == bool(found.reasons)
+
+
+@settings(max_examples=30)
+@given(networks(), st.integers(0, 1000))
+def test_adding_a_skip_never_shrinks_a_box(network, seed):
+    outcome = skip_of(network, graph_of(network, network.shape), Random(seed))
+    assume(outcome)
+    assert outcome == "kept"
+
+
+def test_a_skip_reads_both_its_values():
+    network = Network((1, 1, 9), [("pad", Do("shift", lambda x: x.roll(3, -1)), (0,))]).double()
+    reads = gradient(network.with_skip(0, 0), torch.rand(1, 1, 9, dtype=torch.float64))
+    assert np.array_equal(reads.reshape(9, 9), np.eye(9, dtype=bool) | np.roll(np.eye(9, dtype=bool), 3, 0))
+
+
+def flipped(verdict):
+    """A network that flips, and a lowering of the flip that misses elements, or reads too many."""
+    network = Network((1, 2, 5), [("move", Do("flip(2)", lambda x: x.flip(2)), (0,))]).double()
+    wrong = {
+        "exact": LOWERINGS["aten.flip.default"],
+        "unsound": lambda ctx, x, axes: x,
+        "wide": lambda ctx, x, axes: ctx.broadcast(ctx.reduce(x, axes), x.shape),
+    }
+    return network, wrong[verdict]
+
+
+@pytest.mark.parametrize("verdict", ["exact", "unsound", "wide"])
+def test_a_wrong_lowering_is_noticed(monkeypatch, verdict):
+    network, lowering = flipped(verdict)
+    monkeypatch.setitem(LOWERINGS, "aten.flip.default", lowering)
+    assert examine(network).verdict == verdict
+
+
+def test_a_box_that_shrinks_is_noticed(monkeypatch):
+    network = Network((1, 2, 5), [("pointwise", nn.ReLU(), (0,))])
+    graph = graph_of(network, network.shape)
+    monkeypatch.setitem(LOWERINGS, "aten.add.Tensor", lambda ctx, x, y, alpha=1: ctx.constant(x.shape))
+    assert skip_of(network, graph, Random(0)) == "shrunk"
+
+
+def test_the_oracles_know_a_window_with_holes():
+    conv = nn.Conv1d(1, 1, 3, dilation=2, bias=False)
+    network = Network((1, 1, 7), [("convolution", conv, (0,))]).double()
+    x = network.draw_parameters(0)
+    expected = np.array([[i - y in {0, 2, 4} for i in range(7)] for y in range(3)])
+    for oracle in (gradient, nan_probe):
+        assert np.array_equal(oracle(network, x).reshape(3, 7), expected)
+
+
+def test_networks_are_the_same_for_the_same_seed():
+    assert repr(draw_network(Random(7))) == repr(draw_network(Random(7)))
+    x = draw_network(Random(7)).draw_parameters(1)
+    assert torch.equal(x, draw_network(Random(7)).draw_parameters(1))
