@@ -176,3 +176,40 @@ def test_paths_of_a_residual_network() -> None:
     high, wide = report.paths("2")
     assert dict(high) == dict(wide) == {1: 1, 3: 3, 5: 3, 7: 1}
     assert (high.total, high.min, high.max, high.mean) == (8, 1, 7, 4)
+
+
+class Attention(nn.Module):
+    """Self-attention under a mask that is made from the lengths of the tokens given, or from their number."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        place = torch.arange(x.shape[1])
+        if self.how == "window":
+            mask = (place[:, None] - place).abs() <= 2
+        else:
+            mask = (x.sum(-1) > 0)[:, None, :].expand(-1, x.shape[1], -1)
+        if self.how == "fused":
+            return nn.functional.scaled_dot_product_attention(x, x, x, attn_mask=mask)
+        scores = x @ x.transpose(1, 2)
+        if self.how == "where":
+            scores = torch.where(mask, scores, torch.tensor(-1e9))
+        else:
+            scores = scores.masked_fill(~mask, float("-inf"))
+        return scores.softmax(-1) @ x
+
+
+@pytest.mark.parametrize("how", ["fused", "filled", "where"])
+def test_a_mask_made_from_data_is_dense_and_flagged(how: str) -> None:
+    out = eyeshot.analyze(Attention(how), (1, 9, 4), layout="NTC").outputs[0]
+    assert out.kind == "sound"
+    assert out.reasons == {"data-dependent-mask"}
+    assert out.mask(0, 4, 0).all()
+
+
+def test_a_sliding_window_is_static() -> None:
+    out = eyeshot.analyze(Attention("window"), (1, 9, 4), layout="NTC", axes="tokens").outputs[0]
+    assert out.kind == "exact"
+    assert [np.flatnonzero(out.mask(0, t, 0)).tolist() for t in (0, 4)] == [[0, 1, 2], [2, 3, 4, 5, 6]]

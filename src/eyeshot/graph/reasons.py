@@ -5,6 +5,7 @@ from __future__ import annotations
 REASONS: dict[str, str] = {
     "computed-weights": "a kernel computed from an input counts as read whole, even over padding",
     "data-dependent-index": "positions are computed from data, so every position that could be read counts",
+    "data-dependent-mask": "a mask is computed from an input, so every position that it could leave counts",
     "data-dependent-shape": "which elements are kept, and how many, depends on data",
     "large-static-mask": "a static mask over several axes is too large to hold as a table",
     "lost-mask": "a static mask went through an op that does not hand it on, so what it hides counts from there",

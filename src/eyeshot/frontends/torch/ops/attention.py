@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eyeshot.frontends.torch.context import Context, lowers
+from eyeshot.frontends.torch.trace import values_in
 from eyeshot.graph.masks import cutting, support
 from eyeshot.relations import Pointwise, Table
 from eyeshot.relations.tables import stretch
@@ -43,6 +44,8 @@ def attention(
         wide = (*batch, q.shape[-2], k.shape[-2])
         terms.append(f"{letters}ij")
         operands.append(ctx.broadcast(attn_mask, wide))
+        if any(value.dtype == "bool" for value in values_in([ctx.call.args, ctx.call.kwargs])):
+            reason = "data-dependent-mask"
     static = None if table is None else ("i", "j", table)
     out = ctx.contract(f"{','.join(terms)}->{letters}iy", *operands, support=static)
     return [

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.graph import Ref
 from eyeshot.graph.masks import cuts, cutting, masked, plain, with_cut
+from eyeshot.relations import Pointwise
 
 # Overload -> the ops that have it. Comparisons are here too: what they answer depends on what they compare.
 POINTWISE = {
@@ -180,7 +181,10 @@ def where(ctx: Context, condition: Ref, x: Ref, y: Ref) -> Ref:
     """Each element reads the condition and both choices; a known condition leaves one choice an element."""
     shape = ctx.output_shape
     if condition.known is None:
-        return ctx.pointwise(*(condition, x, y), shape=shape)
+        hides = any(
+            ref.known is not None and ref.known.size == 1 and cuts(ref.known.item()) for ref in (x, y)
+        )
+        return _chosen(ctx, condition, x, y, hides=hides)
     if y.known is not None and y.known.size == 1 and cuts(y.known.item()):
         return filled(ctx, x, ~condition.known, float(y.known))
     if x.known is not None and x.known.size == 1 and cuts(x.known.item()):
@@ -195,7 +199,8 @@ def masked_fill(ctx: Context, x: Ref, mask: Ref, value: Ref | float) -> Ref:
     """Each element reads itself, or the value where the mask is set; -inf under a known mask cuts."""
     filling = tensors_in([value])
     if mask.known is None:
-        return ctx.pointwise(*(x, mask, *filling), shape=ctx.output_shape)
+        number = filling[0].known.item() if filling and filling[0].known is not None else value
+        return _chosen(ctx, mask, x, *filling, hides=cuts(number))
     if filling and filling[0].known is not None:
         value = filling[0].known.item()
     if not filling or ctx.is_constant(filling[0]):
@@ -203,6 +208,14 @@ def masked_fill(ctx: Context, x: Ref, mask: Ref, value: Ref | float) -> Ref:
     shape = ctx.output_shape
     kept = masked(ctx, ctx.broadcast(x, shape), ~mask.known)
     return ctx.pointwise(kept, masked(ctx, ctx.broadcast(filling[0], shape), mask.known), shape=shape)
+
+
+def _chosen(ctx: Context, mask: Ref, *choices: Ref, hides: bool) -> Ref:
+    """Choices by a mask of unknown elements; where it ``hides`` what a softmax would read, that reads all still."""
+    out = ctx.pointwise(mask, *choices, shape=ctx.output_shape)
+    if not hides or ctx.is_constant(mask):
+        return out
+    return ctx.add(Pointwise(), (out,), out.shape, "data-dependent-mask")
 
 
 @lowers("aten.tril.default", "aten.triu.default")
