@@ -76,6 +76,15 @@ def graphs(draw: st.DrawFn, steps: int = 8) -> Graph:
 
 
 @st.composite
+def steps(draw: st.DrawFn, builder: Builder, node: int, number: int) -> Ref:
+    """A few more nodes that read one node and what comes after it."""
+    made = [Ref(node, builder.graph.nodes[node].shape)]
+    for _ in range(draw(st.integers(1, number))):
+        made.append(draw(_step(builder, made, draw(st.sampled_from(made[-3:])))))
+    return made[-1]
+
+
+@st.composite
 def _step(draw: st.DrawFn, builder: Builder, made: list[Ref], x: Ref) -> Ref:
     kind = draw(
         st.sampled_from(

@@ -64,6 +64,8 @@ OneUnit = Annotated[Any, typer.Option(parser=_unit, metavar="N,C,H,W", help=_UNI
 About = Annotated[
     str | None, typer.Option("--input", metavar="NAME", help="The input that fields are about.")
 ]
+_AXES = "Axes of the input that fields are about: spatial, channels, batch, time, tokens, all, or letters."
+Axes = Annotated[str, typer.Option(metavar="AXES", help=_AXES)]
 Layout = Annotated[str | None, typer.Option(metavar="AXES", help="Axis letters of that input, such as NHWC.")]
 Shown = Annotated[View, typer.Option(help="local leaves out global context, such as gates.")]
 Weights = Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help=_WEIGHTS)]

@@ -39,7 +39,7 @@ class Units:
         yield from heading(
             self.report,
             f"boxes: {shown(self.report)}, hulls, start:stop along {axes}; centers: unclipped where that is known",
-            "sees: the share of the input inside the box, clipped",
+            "sees: the share of the input inside the box, clipped; filled: how much of the box is seen, holes left out",
         )
         table = Table(
             box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, padding=(0, 2, 0, 0)
@@ -51,6 +51,7 @@ class Units:
         table.add_column("Size", justify="right", no_wrap=True)
         table.add_column("Center", justify="right", no_wrap=True)
         table.add_column("Sees", justify="right", no_wrap=True)
+        table.add_column("Filled", justify="right", no_wrap=True)
         table.add_column("Kind", style="dim", no_wrap=True)
         for field, box in self.boxes():
             table.add_row(*self._cells(field, box))
@@ -82,6 +83,7 @@ class Units:
                 "unclipped": box.unclipped and {"start": box.unclipped.start, "stop": box.unclipped.stop},
                 "center": (box.unclipped or box).center,
                 "share": self._share(box),
+                "seen": self._seen(field, box),
                 "kind": field.kind,
             }
             for field, box in self.boxes()
@@ -92,6 +94,10 @@ class Units:
         for axis in self.report.spatial[self.report.input].axes:
             whole *= self.report.input_shape[axis]
         return box.volume / max(1, whole)
+
+    def _seen(self, field: Field, box: Box) -> int:
+        """The number of elements that the unit sees, all channels and samples together."""
+        return 0 if box.empty else int(field.mask(*self.unit).sum())
 
     def _cells(self, field: Field, box: Box) -> list[str]:
         place = ",".join("*" if each is None else str(each) for each in self.unit)
@@ -104,6 +110,7 @@ class Units:
             "" if ideal is None else extent(ideal.size),
             "" if box.empty else ",".join(f"{each:g}" for each in (ideal or box).center),
             percent(self._share(box)),
+            percent(self._seen(field, box) / max(1, box.volume)),
             field.kind,
         ]
 
