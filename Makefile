@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench zoo zoo-families clean
+.PHONY: help setup demo test lint format bench random-networks zoo zoo-families clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,6 +37,9 @@ format: $(STAMP) ## rewrite the sources the way lint wants them
 
 bench: $(STAMP) ## the promised ratios, all measured in one run
 	$(BIN)/python benchmarks/run.py
+
+random-networks: $(STAMP) ## 10,000 random networks against gradient and NaN; goes on where it stopped
+	$(BIN)/python tools/random_networks.py
 
 zoo: $(STAMP) ## every architecture of timm and torchvision; goes on where it stopped
 	$(BIN)/python tools/zoo.py

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections import Counter
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from eyeshot.frontends.torch.context import LOWERINGS
+from eyeshot.jobs import Outcome
 from tests.networks import Network, draw_network, networks
 from tests.networks.check import examine, graph_of, skip_of
 from tests.networks.oracle import gradient, nan_probe
@@ -20,6 +24,7 @@ from tests.networks.step import Do
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
+ROOT = Path(__file__).parent.parent
 SLICE = 60
 RELATIONS = set("Input Constant Pointwise Along Reshape Permute Broadcast Concat Contract Dense".split())
 
@@ -94,3 +99,57 @@ def test_networks_are_the_same_for_the_same_seed():
     assert repr(draw_network(Random(7))) == repr(draw_network(Random(7)))
     x = draw_network(Random(7)).draw_parameters(1)
     assert torch.equal(x, draw_network(Random(7)).draw_parameters(1))
+
+
+@pytest.fixture(scope="module")
+def campaign():
+    spec = importlib.util.spec_from_file_location(
+        "tools_random_networks", ROOT / "tools" / "random_networks.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+
+def outcomes(relations=10, **counts):
+    """A chunk of a hundred networks, ten of them sound."""
+    held = {"networks": 100, "exact": 90, "sound": 10, **counts}
+    value = {"outcomes": held, "relations": dict.fromkeys(RELATIONS, relations), "problems": []}
+    return [Outcome("0", "", "done", {"maps": {}, "families": {}, "ops": {}, "reasons": {}, **value})]
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({}, []),
+        ({"exact": 89, "unsound": 1}, ["1 unsound", "only 89 of 90 exact"]),
+        ({"exact": 89, "wide": 1}, ["only 89 of 90 exact"]),
+        ({"inconsistent": 2}, ["2 inconsistent"]),
+        ({"skip shrunk": 3}, ["3 boxes shrunk by a skip"]),
+    ],
+)
+def test_promises(campaign, counts, words):
+    assert campaign.broken(campaign.total(outcomes(**counts))) == words
+
+
+def test_a_rare_relation_breaks_a_promise(campaign):
+    (found,) = campaign.broken(campaign.total(outcomes(relations=4)))
+    assert "Dense" in found
+
+
+def test_an_unfinished_chunk_breaks_a_promise(campaign):
+    late = Outcome("eyeshot 100", "", "timed out", message="over 900 s")
+    found = campaign.total([*outcomes(), late])
+    assert campaign.broken(found) == ["eyeshot 100: timed out  over 900 s"]
+    assert "timed out" in campaign.report(found, None, 60).partition("## Problem")[2]
+
+
+def test_a_chunk_of_the_campaign(campaign):
+    value = campaign.work([campaign.OURS, 3, 6])
+    assert value["outcomes"]["networks"] == 3
+    assert value["problems"] == []
+    text = campaign.report(campaign.total([Outcome("0", "", "done", value)]), None, 60)
+    assert "| networks | 3 |" in text
+    assert "nnsmith was not installed" in text

@@ -33,7 +33,8 @@ class Examined:
     over-approximates and says why in ``reasons``; the truth is contained), *wide* (it is contained and nothing says why),
     *unsound* (something is missed), *inconsistent* (our own analyses differ) or *refused*; ``why`` has the first instance.
     ``decided`` tells whether *both* oracles agree, only *NaN* reaches some elements that no draw's gradient shows, or the
-    gradient shows what NaN does not (*gradient*). ``skip`` is *kept* or *shrunk* where a skip could be added.
+    gradient shows what NaN does not (*gradient*). ``holes`` tells whether some unit does not read all of its box. ``skip``
+    is *kept* or *shrunk* where a skip could be added.
     """
 
     verdict: str = "exact"
@@ -41,6 +42,7 @@ class Examined:
     decided: str = ""
     skip: str = ""
     cells: int = 0
+    holes: bool = False
     reasons: list[str] = field(default_factory=list)
     relations: list[str] = field(default_factory=list)
     maps: list[str] = field(default_factory=list)
@@ -92,6 +94,8 @@ def _compare(full: np.ndarray, network: Network, found: Examined) -> None:
     expected = oracle.reached | oracle.proved
     assert full.shape == expected.shape
     found.cells = full.size
+    units = expected.reshape(-1, *network.shape)
+    found.holes = any(not np.array_equal(reads, _hull(_projections(reads))) for reads in units)
     same = (oracle.reached == oracle.proved).all()
     found.decided = "both" if same else "gradient" if (oracle.proved & ~oracle.reached).any() else "NaN"
     missed, extra = expected & ~full, full & ~expected
@@ -121,7 +125,7 @@ def _agree(graph: Graph, source: int, output: int, full: np.ndarray, rng: Random
         element = tuple(rng.randrange(n) for n in extents)
         if not np.array_equal(Reach(graph, source, element).at(output), full[(..., *element)]):
             return f"the influence of {element}"
-        projections = [reads.any(tuple(i for i in range(rank) if i != axis)) for axis in range(rank)]
+        projections = _projections(reads)
         shadows = sets.shadows(output, unit)
         alike = all(np.array_equal(*each) for each in zip(shadows, projections, strict=True))
         if not alike and not widened:
@@ -132,6 +136,10 @@ def _agree(graph: Graph, source: int, output: int, full: np.ndarray, rng: Random
         if not np.array_equal(_filled(boxes.at(output, unit), extents), _hull(projections)):
             return f"the box of {unit}"
     return ""
+
+
+def _projections(reads: np.ndarray) -> list[np.ndarray]:
+    return [reads.any(tuple(i for i in range(reads.ndim) if i != axis)) for axis in range(reads.ndim)]
 
 
 def _hull(projections: list[np.ndarray]) -> np.ndarray:

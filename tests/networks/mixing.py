@@ -226,7 +226,7 @@ def product(rng: Random, shape: Shape) -> nn.Module | None:
     return Do(f"einsum {formula}", lambda x, y: torch.einsum(formula, x, y) / x.shape[1])
 
 
-@proposes(2)
+@proposes(1.4)
 def by_data(rng: Random, shape: Shape) -> nn.Module | None:
     """What is read depends on values: answers are `sound` from here."""
     kind = rng.choice(["masked_scatter"] * 4 + ["gather", "index", "grid_sample"])

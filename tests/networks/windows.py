@@ -134,7 +134,7 @@ def resize(rng: Random, shape: Shape) -> nn.Module | None:
     )
     if not fits((*shape[:2], *sizes)) or _inconsistent(given, spatial, sizes):
         return None
-    return Do(f"resize {given}", lambda x: F.interpolate(x, **given), lambda x: _resize_probe(x, given))
+    return Do(f"resize {given}", lambda x: F.interpolate(x, **given), lambda x: resize_probe(x, given))
 
 
 def _inconsistent(given: dict, spatial: Shape, sizes: Shape) -> bool:
@@ -152,7 +152,7 @@ def _inconsistent(given: dict, spatial: Shape, sizes: Shape) -> bool:
     )
 
 
-def _resize_probe(x: torch.Tensor, given: dict) -> torch.Tensor:
+def resize_probe(x: torch.Tensor, given: dict) -> torch.Tensor:
     """What has a coefficient other than 0 in PyTorch's own resize of each single element turns NaN."""
     spatial = x.shape[2:]
     elements = torch.eye(spatial.numel(), dtype=torch.float64).reshape(-1, 1, *spatial)
