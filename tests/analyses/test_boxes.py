@@ -44,6 +44,21 @@ def test_boxes_are_the_hulls(graph: Graph) -> None:
                     ) == expected
 
 
+@settings(max_examples=200)
+@given(graphs())
+def test_the_widest_box_is_the_widest_of_all_units(graph: Graph) -> None:
+    rank = len(graph.nodes[0].shape)
+    boxes = Boxes(graph, 0, range(rank))
+    for number in {len(graph.nodes) - 1, graph.outputs["y"]}:
+        shape = graph.nodes[number].shape
+        reads = dependence(graph, number, "x")
+        starts, stops, _ = boxes.arrays(number, shape, local=True)
+        for axis in range(rank):
+            hull = [hulls(reads[unit], axis) for unit in np.ndindex(*shape)]
+            assert boxes.widest(number, axis) == max((stop - start for start, stop in hull), default=0)
+            assert boxes.widest(number, axis, local=True) == (stops[axis] - starts[axis]).max(initial=0)
+
+
 @settings(max_examples=60)
 @given(graphs(steps=5))
 def test_none_in_an_index_is_the_union(graph: Graph) -> None:

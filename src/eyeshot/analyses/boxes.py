@@ -5,6 +5,7 @@ The hull of a union is the hull of the hulls, so intervals lose nothing that a b
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from eyeshot.analyses.terms import Term
     from eyeshot.graph import Graph
 
     Index = Sequence[int | None]
@@ -76,3 +78,49 @@ class Boxes:
         taken = unfactored(occupied[None], dependency, shape)[0]
         blank = [np.where(array == FAR, 0, array) for array in full]
         return [array[0] for array in blank], [-array[1] for array in blank], taken
+
+    def widest(self, node: int, axis: int, *, local: bool = False) -> int:
+        """The largest extent of a unit's box on one axis.
+
+        Widest are the hulls of some pair of terms (or of one), from the start of either to the stop of the other. So no
+        array is made that varies along the factors of both, as a hull of queries and keys would.
+        """
+        dependency = self.dependencies[node]
+        terms = [term for term in dependency.terms if not (local and term.context >> axis & 1)]
+        if len(terms) not in (0, len(dependency.terms)):  # context counts at some units alone
+            starts, stops, occupied = self.arrays(node, tuple(map(prod, dependency.cutting)), local=True)
+            return int(((stops[axis] - starts[axis]) * occupied).max(initial=0))
+        if 0 in flat(dependency.cutting):
+            return 0
+        ends = [
+            (int(low.min()), -int(high.min()), term)
+            for term in dependency.terms
+            for low, high in [term.sets[axis]]
+        ]
+        pairs = [(stop - start, one, other) for start, _, one in ends for _, stop, other in ends]
+        best = 0
+        for bound, one, other in sorted(pairs, key=lambda pair: -pair[0]):
+            if bound <= best:
+                break
+            best = max(best, _span(one, other, axis))
+        return best
+
+
+def _span(one: Term, other: Term, axis: int) -> int:
+    """The most from a start in one term to a stop in the other, at the units where both are present."""
+    starts, stops = one.sets[axis][0], other.sets[axis][1]
+    for position in range(starts.ndim):
+        masks = [term.masks[position] for term in (one, other) if position in term.masks]
+        if masks:
+            there = np.logical_and.reduce(masks)
+            if not there.any():
+                return 0
+            starts, stops = (
+                ends if ends.shape[position] == 1 else ends.compress(there, position)
+                for ends in (starts, stops)
+            )
+        if starts.shape[position] == 1:
+            stops = stops.min(position, keepdims=True)
+        elif stops.shape[position] == 1:
+            starts = starts.min(position, keepdims=True)
+    return -int((starts + stops).min())

@@ -218,10 +218,11 @@ def _wider(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.stack([low, -(low + size)])
 
 
-def _patterns(masks: Sequence[np.ndarray | None], size: int) -> np.ndarray:
+def _patterns(masks: Sequence[np.ndarray | None], size: int) -> list[np.ndarray]:
     """The distinct columns of several masks: which terms are present together."""
-    rows = [np.ones(size, np.bool_) if mask is None else mask for mask in masks]
-    return np.unique(np.stack(rows, 1), axis=0)
+    rows = np.stack([np.ones(size, np.bool_) if mask is None else mask for mask in masks])
+    changed = np.append(True, (rows[:, 1:] != rows[:, :-1]).any(0))
+    return list({column.tobytes(): column for column in rows[:, changed].T}.values())
 
 
 def _described(law: LawSet, stride: Rational | None, position: int | None) -> AxisLaw:

@@ -73,7 +73,9 @@ class Field:
     def size(self) -> tuple[int | None, ...]:
         """Extent in input elements; the largest over phases; None where it has no bound."""
         return tuple(
-            law.size if law.size is not None or law.unbounded else self._largest(axis)
+            law.size
+            if law.size is not None or law.unbounded
+            else self.source.boxes.widest(self.node, axis, local=self._local)
             for axis, law in enumerate(self.law)
         )
 
@@ -188,10 +190,6 @@ class Field:
     @property
     def _local(self) -> bool:
         return self.view == "local"
-
-    def _largest(self, axis: int) -> int:
-        starts, stops, occupied = self.boxes()
-        return int(((stops[axis] - starts[axis]) * occupied).max(initial=0))
 
     def mask(self, *index: int | slice | None, axes: str | None = None) -> NDArray[np.bool_]:
         """What one unit sees: booleans over the input's spatial axes, holes and crosses included; exact.
