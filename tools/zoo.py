@@ -31,6 +31,7 @@ from timm.models import _registry as registry
 import eyeshot
 from eyeshot.analyses.boxes import Boxes
 from eyeshot.analyses.law import Laws
+from eyeshot.analyses.mask import Masks
 from eyeshot.analyses.sets import Sets
 from eyeshot.frontends.torch.zoo import load
 from eyeshot.jobs import Job, Limits, Outcome, run, stored, uncollected
@@ -55,7 +56,8 @@ class Row:
     """One line of the table: milliseconds of processor time, and MiB above what the process had to begin with.
 
     ``ours`` is a whole analysis from the name of the model to the boxes, sets, law and sizes of all its tensors, ``peer``
-    building the model and one plain forward, each taken once; boxes, sets, law and forward are the better of two.
+    building the model and one plain forward, each taken once; boxes, sets, law and forward are the better of two, mask is
+    the field of the middle unit of the last output, the graph's transposition included.
     """
 
     model: str
@@ -64,6 +66,7 @@ class Row:
     peer: float | None = None
     boxes: float = 0
     sets: float = 0
+    mask: float = 0
     law: float = 0
     forward: float | None = None
     memory: float = 0
@@ -77,15 +80,17 @@ class Row:
     def cells(self) -> list[str]:
         """The line's cells, as in HEADS."""
         forward = None if self.real else self.forward
-        whole = [self.ours, self.peer, self.boxes, self.sets, self.law, forward]
+        whole = [self.ours, self.peer, self.boxes, self.sets, self.mask, self.law, forward]
         times = ["" if value is None else f"{value:.1f}" if value < 10 else f"{value:.0f}" for value in whole]
         counts = [str(count or "") for count in (self.exact, self.hull, self.sound, self.dense)]
         note = ", ".join(["real forward"] * self.real + self.reasons)
         return [self.model, *times, f"{self.memory:.0f}", *counts, self.problem or note]
 
 
-HEADS = "model,all of it,build + forward,boxes,sets,law,meta forward,MiB,exact,hull,sound,dense,note".split(
-    ","
+HEADS = (
+    "model,all of it,build + forward,boxes,sets,mask,law,meta forward,MiB,exact,hull,sound,dense,note".split(
+        ","
+    )
 )
 
 
@@ -137,6 +142,9 @@ def measure(reference: str) -> Row:
         _best(lambda analysis=analysis: analysis(graph, source.node, source.axes))
         for analysis in (Boxes, Sets, Laws)
     )
+    node = report.outputs[-1].node
+    middle = [extent // 2 for extent in graph.nodes[node].shape]
+    row.mask = _best(lambda: Masks(graph).at(node, middle, source.node, source.axes))
     row.real = bool(report.provenance["real"])
     row.peer, row.forward = _plain(reference, real=row.real)
     return row
@@ -201,7 +209,7 @@ one thread, {minutes:.0f} minutes in all; limits for each model: {limits.seconds
 {summary}
 
 Milliseconds of processor time. All of it: from the model's name to the boxes, sets, law and size of every tensor, once. \
-Boxes, sets, law, meta forward: the better of two.
+Boxes, sets, law, meta forward: the better of two; mask: what the middle unit of the last output sees, cell by cell.
 MiB: memory that all of it takes above what the frameworks do. Exact: tensors whose sets are the fields; hull: whose boxes \
 are exact; sound: over-approximated.
 
@@ -258,6 +266,7 @@ def summary(rows: list[Row]) -> list[str]:
         "boxes + law against one plain meta forward", meta, lambda row: (row.boxes + row.law, row.forward)
     )
     lines += _shares("sets against one plain meta forward", meta, lambda row: (row.sets, row.forward))
+    lines += _shares("one mask against one plain meta forward", meta, lambda row: (row.mask, row.forward))
     real_peer = "all of it against building and one real forward, where control flow needs data"
     lines += _shares(real_peer, real, lambda row: (row.ours, row.peer))
     missing = [row.model for row in answered if not row.forward]
