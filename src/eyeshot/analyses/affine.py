@@ -108,7 +108,7 @@ def united(laws: Sequence[LawSet]) -> LawSet:
         return reduce(_marked, laws)
     bounds = np.concatenate([law.bounds for law in laws]).reshape(len(laws), *first.bounds.shape)
     centers = bounds[:, 0] - bounds[:, 1]
-    apart = any(law.misaligned for law in laws) or bool((centers != centers[0]).any())
+    apart = any(law.misaligned for law in laws) or bool(np.count_nonzero(centers != centers[0]))
     at_size = any(law.at_size for law in laws)
     return LawSet(np.minimum.reduce(bounds), first.steps, first.grows, at_size, apart)
 
@@ -143,21 +143,22 @@ def all_broken(terms: list[Term]) -> list[Term]:
 
 def zipped(terms: list[Term]) -> list[Term]:
     """Terms present everywhere as few that have the same laws on each axis."""
-    columns: list[list[LawSet]] = []
+    alike = []
     for column in zip(*(term.sets for term in terms), strict=True):
         kinds: dict[Hashable, list[LawSet]] = {}
         for law in column:
             # What moves along different factors stays apart, for a summary of one of them to be told from the rest.
             kinds.setdefault((law.key, law.steps), []).append(law)
-        columns.append([united(laws) for laws in kinds.values()])
-    count = max(map(len, columns))
+        alike.append(kinds.values())
+    count = max(map(len, alike))
     if count == len(terms):
         return terms
-    # A term unbounded on all axes would hold all others: on the first axis such laws come first, on others last.
-    for axis, laws in enumerate(columns):
-        laws.sort(key=lambda law: law.unbounded is (axis != 0))
+    columns = []
+    for axis, groups in enumerate(alike):
+        # A term unbounded on all axes would hold all others: on the first axis such laws come first, on others last.
+        laws = sorted(map(united, groups), key=lambda law: law.unbounded is (axis != 0))
         more = count - len(laws)
-        columns[axis] = laws + laws[-1:] * more if axis == 0 else laws[:1] * more + laws
+        columns.append(laws + laws[-1:] * more if axis == 0 else laws[:1] * more + laws)
     rows = list(zip(*columns, strict=True))
     if any(all(law.unbounded for law in row) for row in (*rows, *(term.sets for term in terms))):
         return terms

@@ -155,10 +155,13 @@ class Engine:
         for axis, amap in relation.maps:
             if isinstance(amap, All):
                 out = self.all(out, axis, shape[axis], marks=relation.summarises)
+                if not relation.summarises:
+                    out = self.terms.fused(out.cutting, out.terms)
             else:
                 single = self.terms.single(out, axis)
                 out = self._map(single, axis, amap, shape[axis], marks=relation.summarises)
-        return out if out is old else self.terms.fused(out.cutting, out.terms)
+        united = out is old or (isinstance(relation.maps[-1][1], All) and not relation.summarises)
+        return out if united else self.terms.fused(out.cutting, out.terms)
 
     def _context(self, term: Term, sets: Sequence[Any], where: Sequence[int]) -> int:
         """The term's context after a summary: sets that varied along ``where`` and vary on nothing now are marked."""
@@ -196,11 +199,15 @@ class Engine:
         occupied = table and table.occupied
         single = table is None or len(table.starts) == len(table.indices)
         terms = []
+        seen: dict[bytes, Any] = {}
         for term in old.terms:
             mask = term.masks.get(position)
             masks = term.masks
             if mask is not None or occupied is not None:
-                present = mapped_mask(amap, sizes, mask)
+                same = b"" if mask is None else mask.tobytes()
+                if same not in seen:
+                    seen[same] = mapped_mask(amap, sizes, mask)
+                present = seen[same]
                 masks = {place: other for place, other in masks.items() if place != position}
                 if not present.any():
                     continue
@@ -236,7 +243,7 @@ class Engine:
             terms += [
                 self._placed(term, position, offset, (extents[number], total)) for term in operand.terms
             ]
-        return self.terms.fused(final, terms)
+        return self.terms.beside(final, terms)
 
     def _placed(self, term: Term, position: int, offset: int, sizes: tuple[int, int]) -> Term:
         sets = tuple(

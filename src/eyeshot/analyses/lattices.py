@@ -45,6 +45,14 @@ def rearrangement(
     return axes, index
 
 
+def _product(masks: dict[int, Mask], rank: int) -> Mask:
+    """Where all masks admit a unit, as an array that broadcasts over ``rank`` factors."""
+    there: Mask = np.ones((1,) * rank, np.bool_)
+    for position, mask in masks.items():
+        there = there & mask.reshape(-1, *(1,) * (rank - 1 - position))
+    return there
+
+
 class SetLattice(ABC):
     """One lattice of sets: an idempotent ``ufunc`` and its ``empty`` element; the operations the engine needs."""
 
@@ -84,29 +92,36 @@ class SetLattice(ABC):
         sizes: tuple[int, ...],
         *,
         forced: bool,
+        pieces: int = 1,
     ) -> tuple[Sets, ...] | None:
         """Many terms as one whose sets are empty where no term is present.
 
-        None where that takes too many cells: a few times what they hold now, unless there is no other way (``forced``).
+        None where that takes too many cells: a few times what they hold now (or would, in so many ``pieces`` each),
+        unless there is no other way (``forced``).
 
         All sets vary along every masked factor then, so what is absent stays absent in each of them alike.
         """
         masked = {position for _, masks in held for position in masks}
-        out = []
-        for column in zip(*(sets for sets, _ in held), strict=True):
+        parts: dict[int, tuple[tuple[Sets, ...], list[dict[int, Mask]]]] = {}
+        for sets, masks in held:
+            parts.setdefault(id(sets), (sets, []))[1].append(masks)
+        shapes = []
+        for axis in range(len(held[0][0])):
+            column = [(sets[axis], len(products)) for sets, products in parts.values()]
             dims = [
-                size if i in masked or any(one.shape[i + 1] != 1 for one in column) else 1
+                size if i in masked or any(one.shape[i + 1] != 1 for one, _ in column) else 1
                 for i, size in enumerate(sizes)
             ]
-            if prod(dims) > (MANY if forced else CHEAP * sum(one.size for one in column)):
+            if prod(dims) > (
+                MANY if forced else CHEAP * pieces * sum(one.size * count for one, count in column)
+            ):
                 return None
-            whole = np.full((len(column[0]), *dims), self.empty, column[0].dtype)
-            for one, (_, masks) in zip(column, held, strict=True):
-                own = one
-                for position, mask in masks.items():
-                    own = self.blank(own, position, mask)
-                self.ufunc(whole, own, out=whole)
-            out.append(whole)
+            shapes.append((len(column[0][0]), *dims))
+        out = [np.full(shape, self.empty, one.dtype) for shape, one in zip(shapes, held[0][0], strict=True)]
+        for sets, products in parts.values():
+            there = reduce(np.logical_or, [_product(masks, len(sizes)) for masks in products])
+            for whole, one in zip(out, sets, strict=True):
+                self.ufunc(whole, one, out=whole, where=there)
         return tuple(out)
 
     def varies(self, sets: Sets, position: int) -> bool:

@@ -65,9 +65,10 @@ class Law:
         sizes: tuple[int, ...],
         *,
         forced: bool,
+        pieces: int = 1,
     ) -> tuple[LawSet, ...] | None:
         """Many terms as one: without a law, but with the marks of all; only where there is no other way."""
-        del sizes
+        del sizes, pieces
         if not forced:
             return None
         columns = zip(*(sets for sets, _ in held), strict=True)

@@ -65,8 +65,10 @@ class Presence(SetLattice):
         sizes: tuple[int, ...],
         *,
         forced: bool,
+        pieces: int = 1,
     ) -> tuple[Mask, ...] | None:
         """Several regions as one array, which is exact."""
+        del pieces
         masked = {position for _, masks in held for position in masks}
         dims = tuple(
             size if i in masked or any(sets[0].shape[i + 1] != 1 for sets, _ in held) else 1

@@ -57,6 +57,7 @@ class Terms:
 
     def __init__(self, lattice: Any, extents: tuple[int, ...]) -> None:
         self.lattice = lattice
+        self._few = JOINT if lattice.joint else FEW
         self.extents = extents
         self.widened = False
 
@@ -80,16 +81,19 @@ class Terms:
         kept: dict[Any, Term] = {}
         alike: dict[Any, list[Term]] = {}
         for term in lattice.settled(terms):
-            masks = tuple([(position, mask.tobytes()) for position, mask in sorted(term.masks.items())])
-            key = (term.context, masks, tuple(map(lattice.key, term.sets)))
+            masks = [(position, mask.tobytes()) for position, mask in sorted(term.masks.items())]
+            key = (term.context, *masks, *map(lattice.key, term.sets))
             if lattice.joint:
                 self._add_joint(kept, key, term)
             else:
                 alike.setdefault(key, []).append(term)
-        fused = self._same([*kept.values(), *map(self._united, alike.values())])
-        if len(fused) > 1:
-            fused = self._undominated(fused)
-        return self._fitting(cutting, fused)
+        return self.beside(cutting, [*kept.values(), *map(self._united, alike.values())])
+
+    def beside(self, cutting: Cutting, terms: list[Term]) -> Dependency:
+        """Terms of which no two can be united set by set: what one holds already is dropped."""
+        if len(terms) > 1 and not self.lattice.counting:
+            terms = self._undominated(self._same(terms))
+        return self._fitting(cutting, terms)
 
     def _counted(self, terms: list[Term]) -> list[Term]:
         """Equal terms as one, for as many paths as they were; no other is touched."""
@@ -127,27 +131,28 @@ class Terms:
 
     def _fitting(self, cutting: Cutting, terms: list[Term]) -> Dependency:
         """Keep the number of terms in bounds, where that is cheap or unavoidable."""
-        if self.lattice.counting or len(terms) <= (JOINT if self.lattice.joint else FEW):
+        if self.lattice.counting or len(terms) <= self._few:
             return Dependency(cutting, terms)
         return self._condensed(cutting, terms, forced=len(terms) > CAP)
 
     def _same(self, terms: list[Term]) -> list[Term]:
-        """Terms with one and the same set for all units, present along one factor each: present where either is."""
-        if sum(len(term.masks) == 1 for term in terms) <= 1:
+        """Terms with one and the same set for all units: present where either is, if that is one factor's mask or none."""
+        if not any(term.masks for term in terms):
             return terms
+        values = [self._value(term) for term in terms]
+        everywhere = {value for value, term in zip(values, terms, strict=True) if value and not term.masks}
         kept: dict[Any, Term] = {}
-        for number, term in enumerate(terms):
-            values = [self.lattice.value(sets) for sets in term.sets] if len(term.masks) == 1 else [None]
-            position, mask = next(iter(term.masks.items()), (-1, None))
-            key = number if None in values else (term.context, position, tuple(values))
-            held = kept.get(key)
-            if held is None or mask is None:
-                kept[key] = term
-                continue
-            either = mask if not held.masks else held.masks[position] | mask
-            masks = {} if not held.masks or either.all() else {position: either}
-            kept[key] = Term(term.sets, masks, term.context, held.exact and term.exact)
+        for number, (value, term) in enumerate(zip(values, terms, strict=True)):
+            if not term.masks or value not in everywhere:
+                key = (value, *term.masks) if value and len(term.masks) == 1 else number
+                held = kept.get(key)
+                kept[key] = term if held is None else _either(held, term)
         return list(kept.values())
+
+    def _value(self, term: Term) -> Any:
+        """What a term with one set for all units holds, None for others."""
+        values = tuple(map(self.lattice.value, term.sets))
+        return None if None in values else (term.context, values)
 
     def _undominated(self, terms: list[Term]) -> list[Term]:
         for term in terms:
@@ -157,13 +162,16 @@ class Terms:
                 return [term]
         return terms
 
-    def _condensed(self, cutting: Cutting, terms: list[Term], *, forced: bool) -> Dependency:
+    def _condensed(
+        self, cutting: Cutting, terms: list[Term], *, forced: bool = False, pieces: int = 1
+    ) -> Dependency:
         """One term for each context. Exact where the sets can say themselves where a term is absent."""
         sizes = flat(cutting)
         out: list[Term] = []
         for context in sorted({term.context for term in terms}):
             held = [term for term in terms if term.context == context]
-            sets = self.lattice.condensed([(term.sets, term.masks) for term in held], sizes, forced=forced)
+            own = [(term.sets, term.masks) for term in held]
+            sets = self.lattice.condensed(own, sizes, forced=forced, pieces=pieces)
             if sets is not None:
                 out.append(Term(sets, {}, context, exact=len(sets) == 1))
             elif not forced:
@@ -206,6 +214,8 @@ class Terms:
 
     def to(self, dependency: Dependency, cutting: Cutting) -> Dependency:
         """The same dependency under another cutting of the same axes."""
+        if dependency.cutting == cutting:
+            return dependency
         return self.recut(dependency, between(dependency.cutting, cutting))
 
     def recut(self, dependency: Dependency, plan: Recut) -> Dependency:
@@ -213,32 +223,48 @@ class Terms:
         old = flat(dependency.cutting)
         if all(group.held == 1 and len(group.sizes) == 1 for group in plan.groups):
             return Dependency(plan.cutting, dependency.terms)
-        terms = [out for term in dependency.terms for out in self._recut_term(term, old, plan)]
+        terms = dependency.terms
+        cut = self._cut_masks(terms, old, plan)
+        total = sum(map(len, cut))
+        if total > len(terms) and total > self._few and not self.lattice.counting:
+            # Masks that would scatter are written into the sets before they do.
+            terms = self._condensed(dependency.cutting, terms, pieces=total // len(terms)).terms
+            cut = self._cut_masks(terms, old, plan)
+        out = []
+        for term, choices in zip(terms, cut, strict=True):
+            sets = tuple(self._recut_sets(one, old, plan) for one in term.sets)
+            out += [Term(sets, masks, term.context, term.exact, term.count) for masks in choices]
         return (
-            self._fitting(plan.cutting, terms)
-            if len(terms) > len(dependency.terms)
-            else Dependency(plan.cutting, terms)
+            self._fitting(plan.cutting, out)
+            if len(out) > len(dependency.terms)
+            else Dependency(plan.cutting, out)
         )
 
-    def _recut_term(self, term: Term, old: tuple[int, ...], plan: Recut) -> list[Term]:
-        sets = tuple(self._recut_sets(one, old, plan) for one in term.sets)
-        if not term.masks:
-            return [Term(sets, {}, term.context, term.exact, term.count)]
+    def _cut_masks(self, terms: list[Term], old: tuple[int, ...], plan: Recut) -> list[list[Masks]]:
+        """The masks of each term under a plan: a list of products whose union they are."""
+        seen: dict[tuple[Any, ...], list[Masks]] = {(): [{}]}
+        out = []
+        for term in terms:
+            key = tuple([(position, mask.tobytes()) for position, mask in term.masks.items()])
+            if key not in seen:
+                seen[key] = self._choices(term.masks, old, plan)
+            out.append(seen[key])
+        return out
+
+    def _choices(self, masks: Masks, old: tuple[int, ...], plan: Recut) -> list[Masks]:
         choices: list[Masks] = [{}]
         position = 0
-        for group in plan.groups:
-            inside = range(group.first, group.first + group.held)
-            parts = cut_mask([term.masks.get(i) for i in inside], [old[i] for i in inside], group.sizes)
-            if self.lattice.counting and len(parts) > 1:
-                # Pieces of one path are not several paths: let it be everywhere along these factors.
-                parts, self.widened = [{}], True
-            choices = [
-                masks | {position + i: mask for i, mask in part.items()}
-                for masks in choices
-                for part in parts
-            ]
-            position += len(group.sizes)
-        return [Term(sets, masks, term.context, term.exact, term.count) for masks in choices]
+        for first, held, sizes in plan.groups:
+            inside = [masks.get(i) for i in range(first, first + held)]
+            if any(mask is not None for mask in inside):
+                parts = cut_mask(inside, old[first : first + held], sizes)
+                choices = [
+                    choice | {position + i: mask for i, mask in part.items()}
+                    for choice in choices
+                    for part in parts
+                ]
+            position += len(sizes)
+        return choices
 
     def _recut_sets(self, sets: Any, old: tuple[int, ...], plan: Recut) -> Any:
         """Cut anew what the sets vary along; the rest is only arranged."""
@@ -288,3 +314,10 @@ class Terms:
             for term in dependency.terms
         ]
         return Dependency(cutting, terms)
+
+
+def _either(one: Term, other: Term) -> Term:
+    """One of two terms that differ in the mask of one factor alone, present where either is."""
+    ((position, mask),) = other.masks.items()
+    mask = mask | one.masks.get(position, True)
+    return Term(one.sets, {} if mask.all() else {position: mask}, one.context, one.exact and other.exact)
