@@ -82,10 +82,10 @@ class Source:
         return Masks(self.graph)
 
     @cached_property
-    def local_masks(self) -> Masks:
-        """Fields of single units, where nothing is read through a summary that is context on every way to it."""
+    def context(self) -> list[int]:
+        """The summaries that are context on every way to them: nodes that the local view reads nothing through."""
         found = self.boxes.dependencies
-        cut = [
+        return [
             number
             for number, node in enumerate(self.graph.nodes)
             if isinstance(node.relation, Along)
@@ -93,7 +93,11 @@ class Source:
             and all(term.context for term in found[number].terms)
             and not all(term.context for term in found[node.inputs[0]].terms)
         ]
-        return Masks(self.graph, cut)
+
+    @cached_property
+    def local_masks(self) -> Masks:
+        """Fields of single units, where nothing is read through context."""
+        return Masks(self.graph, self.context)
 
     def solid(self, node: int, *, local: bool = False) -> bool | None:
         """Whether the field of every unit is its whole box; None where sets can not tell."""
