@@ -70,6 +70,9 @@ class Row:
     law: float = 0
     forward: float | None = None
     memory: float = 0
+    pixels: str = ""
+    parameters: int = 0
+    macs: int = 0
     exact: int = 0
     hull: int = 0
     sound: int = 0
@@ -84,14 +87,14 @@ class Row:
         times = ["" if value is None else f"{value:.1f}" if value < 10 else f"{value:.0f}" for value in whole]
         counts = [str(count or "") for count in (self.exact, self.hull, self.sound, self.dense)]
         note = ", ".join(["real forward"] * self.real + self.reasons)
-        return [self.model, *times, f"{self.memory:.0f}", *counts, self.problem or note]
+        size = [self.pixels, f"{self.parameters / 1e6:.1f}", f"{self.macs / 1e9:.2f}"]
+        return [self.model, *size, *times, f"{self.memory:.0f}", *counts, self.problem or note]
 
 
 HEADS = (
-    "model,all of it,build + forward,boxes,sets,mask,law,meta forward,MiB,exact,hull,sound,dense,note".split(
-        ","
-    )
-)
+    "model,input,M parameters,G MACs,all of it,build + forward,boxes,sets,mask,law,meta forward,MiB,"
+    "exact,hull,sound,dense,note"
+).split(",")
 
 
 def everything() -> list[str]:
@@ -135,6 +138,8 @@ def measure(reference: str) -> Row:
         _ = tensor.size
     row.ours = 1e3 * (CLOCK() - started)
     row.memory = _peak() - before
+    row.pixels = "×".join(str(report.input_shape[axis]) for axis in source.axes)
+    row.parameters, row.macs = report.cost.parameters, report.cost.macs
     row.hull = len(report.tensors) - row.sound - row.exact
     row.dense = sum(isinstance(node.relation, Dense) for node in graph.nodes)
     row.reasons = sorted({node.reason for node in graph.nodes if node.reason})
