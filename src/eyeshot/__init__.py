@@ -25,6 +25,7 @@ __all__ = [
     "UnsupportedOpError",
     "__version__",
     "analyze",
+    "verify",
 ]
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from eyeshot.fields import Field, Report
     from eyeshot.geometry import Box
     from eyeshot.pipeline import analyze
+    from eyeshot.proof import verify
 else:
     # Hidden from type checkers, to whom a module __getattr__ makes every misspelt name legal.
     _HOMES = {
@@ -48,6 +50,7 @@ else:
         "Field": "fields",
         "Report": "fields",
         "analyze": "pipeline",
+        "verify": "proof",
     }
 
     def __getattr__(name: str) -> object:

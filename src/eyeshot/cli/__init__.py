@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from eyeshot.cli.analyze import analyze
+from eyeshot.cli.verify import verify
 
 ABOUT = (
     "What any unit of a neural network can see of its input. "
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(analyze)
+app.command()(verify)
 
 
 def _version(wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,6 +12,7 @@ from pydantic import Field as Column
 
 if TYPE_CHECKING:
     from eyeshot.fields.field import Field
+    from eyeshot.fields.proof import Proof
     from eyeshot.fields.report import Report
 
 Number = int | str
@@ -55,8 +57,34 @@ class InputDocument(BaseModel):
     axes: str
 
 
+class OracleDocument(BaseModel):
+    """What one oracle was compared on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    cells: int
+    one_way: int
+    tensors: int
+    blind_spots: tuple[str, ...]
+
+
+class ProofDocument(BaseModel):
+    """What a verification of the report found; ``mismatches`` are sentences."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    clean: bool
+    cells: int
+    units: int
+    elements: int
+    seed: int
+    oracles: tuple[OracleDocument, ...]
+    mismatches: tuple[str, ...]
+
+
 class ReportDocument(BaseModel):
-    """A whole report."""
+    """A whole report; ``proof`` is there where one was attached."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -69,6 +97,7 @@ class ReportDocument(BaseModel):
     modules: tuple[TensorDocument, ...]
     tensors: tuple[TensorDocument, ...]
     outputs: tuple[TensorDocument, ...]
+    proof: ProofDocument | None = None
 
 
 def document(report: Report) -> ReportDocument:
@@ -82,6 +111,23 @@ def document(report: Report) -> ReportDocument:
         modules=tuple(_tensor(field) for field in report.values()),
         tensors=tuple(_tensor(field) for field in report.tensors),
         outputs=tuple(_tensor(field) for field in report.outputs),
+        proof=None if report.proof is None else _proof(report.proof),
+    )
+
+
+def _proof(proof: Proof) -> ProofDocument:
+    oracles = tuple(
+        OracleDocument(**asdict(oracle), blind_spots=proof.blind_spots.get(oracle.name, ()))
+        for oracle in proof.oracles
+    )
+    return ProofDocument(
+        clean=proof.clean,
+        cells=proof.cells,
+        units=proof.units,
+        elements=proof.elements,
+        seed=proof.seed,
+        oracles=oracles,
+        mismatches=tuple(str(mismatch) for mismatch in proof.mismatches),
     )
 
 

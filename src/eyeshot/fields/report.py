@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from eyeshot.analyses.paths import Spectrum
     from eyeshot.fields.axes import InputAxes
+    from eyeshot.fields.proof import Proof
     from eyeshot.fields.source import Enlarged
     from eyeshot.geometry import Box
     from eyeshot.graph import Graph
@@ -42,6 +43,7 @@ class Report(Mapping[str, Field]):
         self.input = input_ or next(iter(spatial))
         self.shown = view
         self.provenance = dict(provenance or {})
+        self.proof: Proof | None = None
         self._enlarged = enlarged
         self._sources = {} if sources is None else sources
 
@@ -129,6 +131,16 @@ class Report(Mapping[str, Field]):
     def input_shape(self) -> tuple[int, ...]:
         """Shape of the input that the report is about."""
         return self.graph.nodes[self.graph.inputs[self.input]].shape
+
+    def attach(self, proof: Proof) -> Report:
+        """Keep what `eyeshot.verify` found beside these fields (``proof``), for views and JSON; the report itself."""
+        if (proof.model, proof.input) != (self.model, self.input):
+            raise QuestionError(
+                f"this proof is about input {proof.input!r} of {proof.model}, "
+                f"the report about {self.input!r} of {self.model}"
+            )
+        self.proof = proof
+        return self
 
     # Other questions
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from eyeshot.views import rows as selection
 from eyeshot.views.legend import ALL, legend, marks
+from eyeshot.views.proofs import line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -84,6 +85,8 @@ class Summary:
             loading = self.report.provenance.get("loading", 0.0)
             parts.append(f"loaded in {loading:.2f} s, read in {self.seconds - loading:.2f} s")
         yield Text(" · ".join(parts), "bold")
+        if self.report.proof is not None:
+            yield line(self.report.proof)
         for note in self.report.notes:
             yield Text.assemble(("note: ", "yellow"), note)
 

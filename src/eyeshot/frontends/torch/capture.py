@@ -35,7 +35,7 @@ def capture(model: nn.Module, args: tuple[Any, ...] = (), kwargs: dict[str, Any]
     """
     kwargs = kwargs or {}
     model = unwrap(model)
-    named = _named_inputs(model, args, kwargs)
+    named = named_inputs(model, args, kwargs)
     for name, tensor in named.items():
         if tensor.numel() == 0:
             raise InputError(
@@ -93,7 +93,8 @@ def _take(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], real:
     return Trace(values, outputs, recorder.calls, stack.finished, real, model.training)
 
 
-def _named_inputs(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Tensor]:
+def named_inputs(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Tensor]:
+    """The tensors among a model's arguments, by the names that a report knows them by."""
     named = {
         name: t for n, arg in zip(_input_names(model, args), args, strict=True) for name, t in leaves(arg, n)
     }

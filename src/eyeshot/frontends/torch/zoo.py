@@ -61,11 +61,12 @@ class Loaded:
                 return (example,)
 
 
-def load(reference: str, weights: str | None = None) -> Loaded:
+def load(reference: str, weights: str | None = None, *, initialised: bool = False) -> Loaded:
     """Build what a reference names, in eval mode, and load a ``.safetensors`` file into it.
 
     ``timm:NAME?keyword=literal&...``, ``torchvision:NAME?...``, ``package.module:factory`` or
-    ``package.module:factory(1, depth=2)``; factories take literals only.
+    ``package.module:factory(1, depth=2)``; factories take literals only. ``initialised`` models have all of their random
+    weights, and can be run.
 
     Raises
     ------
@@ -78,9 +79,9 @@ def load(reference: str, weights: str | None = None) -> Loaded:
     with _same_every_time():
         match scheme:
             case "timm":
-                loaded = _timm(reference, *_keywords(reference, rest))
+                loaded = _timm(reference, *_keywords(reference, rest), initialised=initialised)
             case "torchvision":
-                loaded = _torchvision(reference, *_keywords(reference, rest))
+                loaded = _torchvision(reference, *_keywords(reference, rest), initialised=initialised)
             case _:
                 loaded = _factory(reference, scheme, rest)
     if weights is not None:
@@ -111,13 +112,13 @@ def default_input_size(model: nn.Module) -> tuple[int, ...] | None:
 # The zoos
 
 
-def _timm(reference: str, name: str, keywords: dict[str, Any]) -> Loaded:
+def _timm(reference: str, name: str, keywords: dict[str, Any], *, initialised: bool) -> Loaded:
     _need("timm", reference)
     import timm
 
     if not timm.is_model(name):
         raise _unknown(reference, name, timm.list_models(), "timm")
-    with _unset_weights():
+    with ExitStack() if initialised else _unset_weights():
         model = _built(reference, timm.create_model, name, **keywords)
     size = default_input_size(model)
     if size and "img_size" in keywords:
@@ -128,7 +129,7 @@ def _timm(reference: str, name: str, keywords: dict[str, Any]) -> Loaded:
     return Loaded(model, reference, size)
 
 
-def _torchvision(reference: str, name: str, keywords: dict[str, Any]) -> Loaded:
+def _torchvision(reference: str, name: str, keywords: dict[str, Any], *, initialised: bool) -> Loaded:
     _need("torchvision", reference)
     from torchvision import models
 
@@ -138,7 +139,7 @@ def _torchvision(reference: str, name: str, keywords: dict[str, Any]) -> Loaded:
     known = inspect.signature(builder).parameters
     absent = {key: None for key in ("weights", "weights_backbone") if key in known}
     family = builder.__module__.split(".")[2]
-    with _unset_weights() if family != "detection" else ExitStack():
+    with ExitStack() if initialised or family == "detection" else _unset_weights():
         model = _built(reference, builder, **absent, **keywords)
     match family:
         case "detection":
