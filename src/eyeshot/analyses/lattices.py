@@ -212,6 +212,16 @@ class SetLattice(ABC):
         return out
 
 
+def _run(mask: Mask) -> slice | None:
+    """A mask as a slice, where its indices are in steady steps."""
+    indices = np.flatnonzero(mask)
+    first, last = int(indices[0]), int(indices[-1])
+    step = (last - first) // (len(indices) - 1) if len(indices) > 1 else 1
+    if len(indices) > 2 and not np.array_equal(indices, np.arange(first, last + 1, step)):
+        return None
+    return slice(first, last + 1, step)
+
+
 class Interval(SetLattice):
     """Hulls: (first, -(one past last)); nothing is (FAR, FAR)."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Masks = dict[int, Mask]
 
-FEW, JOINT, CAP = 4, 32, 96
+FEW, JOINT, CAP = 4, 12, 96
 """More terms than FEW (JOINT, where products count) are united where that is cheap, more than CAP always."""
 
 
