@@ -36,6 +36,7 @@ format: $(STAMP) ## rewrite the sources the way lint wants them
 	$(BIN)/ruff format
 
 bench: $(STAMP) ## the promised ratios, all measured in one run
+	$(BIN)/pip install --quiet 'asdex>=0.5'
 	$(BIN)/python benchmarks/run.py
 
 random-networks: $(STAMP) ## 10,000 random networks against gradient and NaN; goes on where it stopped

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import argparse
 import copy
-import gc
 import os
 import platform
 import statistics
 import subprocess
 import sys
-import time
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pattern
+from report import HEADS, Row, Work, alternate, faster, markdown, within
 from rich.console import Console
 from rich.table import Table
 
@@ -32,53 +31,6 @@ ZOO = ROOT / "results" / "zoo_families.md"
 FAMILIES = "swin_t densenet121 inception_v3 maxvit_t vit_b_16 shufflenet_v2_x1_0".split()
 FRAMEWORKS = "jax keras onnx tensorflow timm torch torchvision".split()
 PLAIN = "one plain meta forward"
-Work = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A measurement in milliseconds beside its peer, and what was promised; ``kept`` is None where nothing was."""
-
-    what: str
-    ours: float | None = None
-    peer: float | None = None
-    rival: str = ""
-    ratio: float | None = None
-    promise: str = ""
-    kept: bool | None = None
-
-    def cells(self) -> list[str]:
-        """The row's cells, as in HEADS."""
-        ours, peer = ("" if value is None else f"{value:.2f}" for value in (self.ours, self.peer))
-        ratio = "" if self.ratio is None else f"{self.ratio:.3g}x"
-        kept = "" if self.kept is None else "yes" if self.kept else "**no**"
-        return [self.what, ours, peer, self.rival, ratio, self.promise, kept]
-
-
-def faster(what: str, ours: float, peer: float, rival: str, limit: float | None = None) -> Row:
-    """The ratio is peer / ours, and at least ``limit`` was promised."""
-    ratio = peer / ours
-    promise, kept = ("", None) if limit is None else (f"at least {limit:g}x faster", ratio >= limit)
-    return Row(what, ours, peer, rival, ratio, promise, kept)
-
-
-def within(what: str, ours: float, peer: float, rival: str, limit: float | None = None) -> Row:
-    """The ratio is ours / peer, and at most ``limit`` was promised."""
-    ratio = ours / peer
-    promise, kept = ("", None) if limit is None else (f"at most {limit:g}x of the peer", ratio <= limit)
-    return Row(what, ours, peer, rival, ratio, promise, kept)
-
-
-def alternate(works: Sequence[Work], rounds: int) -> list[float]:
-    """Median milliseconds of each, taken in turns; a first turn is not counted."""
-    found: list[list[float]] = [[] for _ in works]
-    for _ in range(rounds + 1):
-        for work, times in zip(works, found, strict=True):
-            gc.collect()
-            started = time.perf_counter()
-            work()
-            times.append(1e3 * (time.perf_counter() - started))
-    return [statistics.median(times[1:]) for times in found]
 
 
 # The whole of it
@@ -309,11 +261,9 @@ def measure(rounds: int) -> tuple[list[Row], Parts, list[tuple[str, float]]]:
     for name in FAMILIES:
         other = torchvision.models.get_model(name).eval()
         rows += shares(name, parts(other, copy.deepcopy(other).to("meta"), size, max(1, rounds // 2)), 1)
+    rows += pattern.rows(max(1, rounds // 4))
     rows.append(worst_family(ZOO.read_text(encoding="utf-8") if ZOO.exists() else ""))
     return rows + starting, stages, peaks
-
-
-HEADS = ("what", "ours (ms)", "peer (ms)", "peer", "ratio", "promise", "kept")
 
 
 def show(rows: list[Row]) -> None:
@@ -362,11 +312,6 @@ def record(rows: list[Row], stages: Parts, peaks: list[tuple[str, float]], round
         *markdown(("process", "MiB"), [[label, f"{peak:.0f}"] for label, peak in peaks]),
     ]
     return "\n".join(lines) + "\n"
-
-
-def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table."""
-    return [f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows)]
 
 
 def commit() -> str:

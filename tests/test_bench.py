@@ -3,8 +3,10 @@
 import importlib.util
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -20,9 +22,12 @@ def bench():
     spec = importlib.util.spec_from_file_location("benchmarks_run", ROOT / "benchmarks" / "run.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "benchmarks")
+        spec.loader.exec_module(module)
+        yield module
+    for name in (spec.name, "pattern", "report"):
+        del sys.modules[name]
 
 
 def network(device="cpu"):
@@ -41,7 +46,7 @@ def test_the_sides_of_a_ratio_take_turns(bench):
 
 def test_a_median_ignores_one_slow_turn(bench, monkeypatch):
     clock = iter([0, 500, 600, 601, 610, 612, 620, 1520])
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     assert bench.alternate([lambda: None], 3) == [2000]
 
 
@@ -87,6 +92,24 @@ def test_the_law_is_asked_at_both_sizes(bench, monkeypatch):
     assert sorted(seen) == [SIZE, (1, 3, 65536, 65536)]
     assert "65536 px" in row.what
     assert "16 px" in row.rival
+
+
+def test_the_pattern_of_a_network_of_one_axis(bench):
+    channels, length = (2, 3, 3, 2), 12
+    at = np.arange(length)
+    band = abs(at[:, None] - at) <= 3  # three kernels of three
+    expected = np.tile(band, (2, 2))  # every channel reads every channel
+    assert np.array_equal(bench.pattern.written_out(channels, length)(), expected)
+    detected = bench.pattern.ours(channels, length)()
+    units = np.stack([detected.mask(-1, (0, c, y)).reshape(-1) for c in range(2) for y in range(length)])
+    assert np.array_equal(units, expected)
+
+
+def test_without_asdex_its_promise_is_not_kept(bench, monkeypatch):
+    monkeypatch.setattr(bench.pattern, "find_spec", lambda name: None)
+    (row,) = bench.pattern.rows(1)
+    assert row.kept is False
+    assert "not installed" in row.what
 
 
 ZOO = """# Zoo families
