@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
 from eyeshot.analyses.boxes import Boxes
 from eyeshot.graph import Graph
@@ -19,7 +19,6 @@ def hulls(reads: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     return (places[0], places[-1] + 1) if len(places) else (0, 0)
 
 
-@settings(max_examples=200)
 @given(graphs())
 def test_boxes_are_the_hulls(graph: Graph) -> None:
     verify(graph)
@@ -44,7 +43,6 @@ def test_boxes_are_the_hulls(graph: Graph) -> None:
                     ) == expected
 
 
-@settings(max_examples=200)
 @given(graphs())
 def test_the_widest_box_is_the_widest_of_all_units(graph: Graph) -> None:
     rank = len(graph.nodes[0].shape)
@@ -59,7 +57,6 @@ def test_the_widest_box_is_the_widest_of_all_units(graph: Graph) -> None:
             assert boxes.widest(number, axis, local=True) == (stops[axis] - starts[axis]).max(initial=0)
 
 
-@settings(max_examples=60)
 @given(graphs(steps=5))
 def test_none_in_an_index_is_the_union(graph: Graph) -> None:
     number = graph.outputs["y"]

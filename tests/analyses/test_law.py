@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from math import prod
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eyeshot.analyses.boxes import Boxes
@@ -72,7 +72,6 @@ def step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
     raise AssertionError(kind)
 
 
-@settings(max_examples=200)
 @given(st.lists(STEPS, min_size=1, max_size=5))
 def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
     graph, out = build(steps, 6000)
@@ -96,7 +95,6 @@ def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
                 assert box[0][1] - box[0][0] <= size <= found.size
 
 
-@settings(max_examples=120)
 @given(st.lists(STEPS, min_size=1, max_size=5))
 def test_the_law_is_free_of_the_size(steps: list[Step]) -> None:
     laws = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from eyeshot.analyses.mask import Masks
@@ -16,7 +16,6 @@ from tests.dense import dependence
 from tests.graphs import graphs
 
 
-@settings(max_examples=100)
 @given(graphs())
 def test_the_mask_of_every_unit(graph: Graph) -> None:
     number = graph.outputs["y"]
@@ -27,7 +26,6 @@ def test_the_mask_of_every_unit(graph: Graph) -> None:
         assert np.array_equal(masks.at(number, unit, 0), reads[unit])
 
 
-@settings(max_examples=100)
 @given(graphs())
 def test_the_influence_of_every_element(graph: Graph) -> None:
     number = graph.outputs["y"]
@@ -37,7 +35,6 @@ def test_the_influence_of_every_element(graph: Graph) -> None:
         assert np.array_equal(Reach(graph, 0, element).at(number), expected)
 
 
-@settings(max_examples=100)
 @given(graphs(), st.data())
 def test_regions_and_unions_over_axes(graph: Graph, data: st.DataObject) -> None:
     number = graph.outputs["y"]

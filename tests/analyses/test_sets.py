@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
 from eyeshot.analyses.sets import Sets
 from eyeshot.graph import Builder, Graph
@@ -12,7 +12,6 @@ from tests.dense import dependence
 from tests.graphs import graphs
 
 
-@settings(max_examples=150)
 @given(graphs())
 def test_one_flattened_axis_is_exact(graph: Graph) -> None:
     sets = Sets(graph, 0, None)
@@ -20,7 +19,6 @@ def test_one_flattened_axis_is_exact(graph: Graph) -> None:
         assert np.array_equal(sets.matrix(number), dependence(graph, number, "x"))
 
 
-@settings(max_examples=150)
 @given(graphs())
 def test_shadows_are_the_projections_and_exact_products_the_field(graph: Graph) -> None:
     number = graph.outputs["y"]
