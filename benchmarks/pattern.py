@@ -7,6 +7,7 @@ are the pattern (and says so). `written_out` makes a boolean matrix of it, which
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import version
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
@@ -96,13 +97,13 @@ def rows(rounds: int) -> list[Row]:
     if find_spec("asdex") is None:
         return [Row(f"{what}: asdex is not installed", promise="at least 1000x faster", kept=False)]
     assert same((3, 16, 16, 3), 24), "asdex finds another pattern"
-    found = []
+    found, rival = [], f"asdex {version('asdex')} on JAX {version('jax')}"
     for channels, limit in (((3, 32, 32, 3), 1000), ((3, 16, 16, 3), None), ((1, 1, 1, 1), None)):
         works = [side(channels, 1000) for side in (ours, written_out, theirs)]
         sets, matrix, peer = alternate(works, rounds)
         through = "-".join(map(str, channels))
         found += [
-            faster(f"{what} {through}: sets on all axes", sets, peer, "asdex.jacobian_sparsity", limit),
-            faster(f"{what} {through}: the whole matrix", matrix, peer, "asdex.jacobian_sparsity"),
+            faster(f"{what} {through}: sets on all axes", sets, peer, rival, limit),
+            faster(f"{what} {through}: the whole matrix", matrix, peer, rival),
         ]
     return found
