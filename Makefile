@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench random-networks zoo zoo-families clean
+.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -45,8 +45,11 @@ random-networks: $(STAMP) ## 10,000 random networks against gradient and NaN; go
 zoo: $(STAMP) ## every architecture of timm and torchvision; goes on where it stopped
 	$(BIN)/python tools/zoo.py
 
+verify-zoo: $(STAMP) ## proofs of a hundred models of the zoo, drawn at random
+	$(BIN)/python tools/verify_zoo.py
+
 zoo-families: $(STAMP) ## one model of each timm file and all of torchvision
-	$(BIN)/python tools/zoo.py --families
+	$(BIN)/python tools/zoo.py --families --turns 2
 
 clean: ## everything that was made here, the environment too
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

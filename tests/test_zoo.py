@@ -88,6 +88,7 @@ def test_rows_of_other_commits_stand_only_where_asked(zoo, monkeypatch, tmp_path
     store.write_text("".join(json.dumps(asdict(outcome)) + "\n" for outcome in held))
     jobs = []
     monkeypatch.setattr(zoo, "STORE", store)
+    monkeypatch.setattr(zoo, "measure", lambda reference: None)
     monkeypatch.setattr(zoo, "run", lambda work, given, **_: jobs.extend(given) or [])
     zoo.campaign(["timm:a_net", "timm:b", "timm:c", "timm:d"], again)
     assert [job.name for job in jobs if job.fingerprint == "old"] == stand

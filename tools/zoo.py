@@ -41,13 +41,6 @@ ROOT = Path(__file__).parent.parent
 STORE = ROOT / "build" / "zoo.jsonl"
 LIMITS = Limits(seconds=240, megabytes=8192)
 CLOCK = time.process_time
-WARM = [
-    "timm",
-    "torchvision",
-    "eyeshot.pipeline",
-    "eyeshot.frontends.torch.lower",
-    "eyeshot.frontends.torch.zoo",
-]
 SMALL = "atto femto pico nano xxxs xxs micro xs xtiny tiny mini 18 s0 b0 small lite 26 s12 12 s".split()
 
 
@@ -56,8 +49,8 @@ class Row:
     """One line of the table: milliseconds of processor time, and MiB above what the process had to begin with.
 
     ``ours`` is a whole analysis from the name of the model to the boxes, sets, law and sizes of all its tensors, ``peer``
-    building the model and one plain forward, each taken once; boxes, sets, law and forward are the better of two, mask is
-    the field of the middle unit of the last output, the graph's transposition included.
+    building the model and one plain forward, each taken once. The parts are the best of some turns; ``mask`` is the
+    field of the middle unit of the last output, the graph's transposition included.
     """
 
     model: str
@@ -124,8 +117,8 @@ def _torchvision() -> list[str]:
 # One model
 
 
-def measure(reference: str) -> Row:
-    """Analyse one model."""
+def measure(reference: str, turns: int = 1) -> Row:
+    """Analyse one model; its parts are the best of some turns."""
     row = Row(reference)
     before, started = _peak(), CLOCK()
     report = eyeshot.analyze(reference)
@@ -144,18 +137,18 @@ def measure(reference: str) -> Row:
     row.dense = sum(isinstance(node.relation, Dense) for node in graph.nodes)
     row.reasons = sorted({node.reason for node in graph.nodes if node.reason})
     row.boxes, row.sets, row.law = (
-        _best(lambda analysis=analysis: analysis(graph, source.node, source.axes))
+        _best(lambda analysis=analysis: analysis(graph, source.node, source.axes), turns)
         for analysis in (Boxes, Sets, Laws)
     )
     node = report.outputs[-1].node
     middle = [extent // 2 for extent in graph.nodes[node].shape]
-    row.mask = _best(lambda: Masks(graph).at(node, middle, source.node, source.axes))
+    row.mask = _best(lambda: Masks(graph).at(node, middle, source.node, source.axes), turns)
     row.real = bool(report.provenance["real"])
-    row.peer, row.forward = _plain(reference, real=row.real)
+    row.peer, row.forward = _plain(reference, 1 if row.real else turns, real=row.real)
     return row
 
 
-def _plain(reference: str, *, real: bool) -> tuple[float | None, float | None]:
+def _plain(reference: str, turns: int, *, real: bool) -> tuple[float | None, float | None]:
     """Milliseconds of building and one plain forward, and of the forward; None where it cannot run on meta."""
     device = "cpu" if real else "meta"
     started = CLOCK()
@@ -165,13 +158,13 @@ def _plain(reference: str, *, real: bool) -> tuple[float | None, float | None]:
     built = 1e3 * (CLOCK() - started)
     try:
         with torch.no_grad():
-            first = _best(lambda: model(*example), turns=1)
-            return built + first, first if real else min(first, _best(lambda: model(*example), turns=1))
+            first = _best(lambda: model(*example), 1)
+            return built + first, min([first, *(_best(lambda: model(*example), 1) for _ in range(turns - 1))])
     except Exception:  # noqa: BLE001 - the model's own code, which meta tensors may surprise
         return None, None
 
 
-def _best(work: Callable[[], object], turns: int = 2) -> float:
+def _best(work: Callable[[], object], turns: int) -> float:
     """The milliseconds of the best of a few turns, without garbage collection in between."""
     taken = []
     for _ in range(turns):
@@ -187,12 +180,12 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def work(reference: str) -> dict[str, Any]:
-    """What a child does."""
+def work(argument: tuple[str, int]) -> dict[str, Any]:
+    """What a child does with a reference and a number of turns."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # the zoo's own
     gc.freeze()  # what every child has from the server is not to be looked through again and again
-    return asdict(measure(reference))
+    return asdict(measure(*argument))
 
 
 def as_row(outcome: Outcome) -> Row:
@@ -214,7 +207,7 @@ one thread, {minutes:.0f} minutes in all; limits for each model: {limits.seconds
 {summary}
 
 Milliseconds of processor time. All of it: from the model's name to the boxes, sets, law and size of every tensor, once. \
-Boxes, sets, law, meta forward: the better of two; mask: what the middle unit of the last output sees, cell by cell.
+Parts: the best of {turns}; mask: what the middle unit of the last output sees, cell by cell.
 MiB: memory that all of it takes above what the frameworks do. Exact: tensors whose sets are the fields; hull: whose boxes \
 are exact; sound: over-approximated.
 
@@ -224,7 +217,7 @@ are exact; sound: over-approximated.
 """
 
 
-def table(target: str, outcomes: list[Outcome]) -> str:
+def table(target: str, outcomes: list[Outcome], turns: int = 1) -> str:
     """The result as Markdown."""
     rows = [as_row(outcome) for outcome in outcomes]
     commits = Counter(outcome.fingerprint for outcome in outcomes).most_common()
@@ -237,6 +230,7 @@ def table(target: str, outcomes: list[Outcome]) -> str:
         **{package.__name__: package.__version__ for package in (torch, timm, torchvision)},
         minutes=sum(outcome.seconds for outcome in outcomes) / 60,
         limits=LIMITS,
+        turns=turns,
         summary="\n".join(summary(rows)),
         heads=" | ".join(HEADS),
         rules="|--:" * (len(HEADS) - 2),
@@ -298,7 +292,7 @@ def _shares(what: str, rows: list[Row], times: Callable[[Row], tuple[float, floa
     ]
 
 
-def campaign(names: list[str], again: str | None) -> list[Outcome]:
+def campaign(names: list[str], again: str | None = None, turns: int = 1) -> list[Outcome]:
     """Measure what the store does not hold from this commit, or, given ``again``, only what matches or has no answer."""
     held = stored(STORE)
     commit = _commit()
@@ -310,8 +304,10 @@ def campaign(names: list[str], again: str | None) -> list[Outcome]:
         return held[name].fingerprint if stands else commit
 
     outcomes = []
-    jobs = [Job(name, name, fingerprint(name)) for name in names]
-    for outcome in run(work, jobs, limits=LIMITS, store=STORE, warm=WARM, label="zoo"):
+    jobs = [Job(name, (name, turns), fingerprint(name)) for name in names]
+    measure("torchvision:resnet18")  # what an analysis imports, the server that children fork from is to hold
+    warm = ["timm", "torchvision", *(name for name in sys.modules if name.startswith("eyeshot."))]
+    for outcome in run(work, jobs, limits=LIMITS, store=STORE, warm=warm, label="zoo"):
         outcomes.append(outcome)
         print(" | ".join(as_row(outcome).cells()), flush=True)
     return sorted(outcomes, key=lambda outcome: names.index(outcome.name))
@@ -327,21 +323,19 @@ def main() -> int:
     parser.add_argument(
         "--again", help="keep rows of other commits, but for models that match or have no answer"
     )
+    parser.add_argument("--turns", type=int, default=1, help="the parts' times are the best of these")
     options = parser.parse_args()
     target = "zoo-families" if options.families else "zoo"
     names = representatives() if options.families else everything()
-    outcomes = campaign([name for name in names if re.search(options.only, name)], options.again)
-    text = table(target, outcomes)
+    outcomes = campaign(
+        [name for name in names if re.search(options.only, name)], options.again, options.turns
+    )
+    text = table(target, outcomes, options.turns)
     if not options.only:
         (ROOT / "results" / f"{target.replace('-', '_')}.md").write_text(text, encoding="utf-8")
     print(text.partition("\n| model")[0])
     return int(any(outcome.status != "done" for outcome in outcomes))
 
 
-if (
-    __name__ == "__mp_main__"
-):  # the server that children fork from: what torch imports at the first analysis is there
-    warnings.simplefilter("ignore")
-    measure("torchvision:resnet18")
 if __name__ == "__main__":
     sys.exit(main())
