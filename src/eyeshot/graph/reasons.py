@@ -7,6 +7,7 @@ REASONS: dict[str, str] = {
     "data-dependent-index": "positions are computed from data, so every position that could be read counts",
     "data-dependent-mask": "a mask is computed from an input, so every position that it could leave counts",
     "data-dependent-shape": "which elements are kept, and how many, depends on data",
+    "kernels-differ": "the framework's kernels pick different elements here; what any of them reads counts",
     "large-static-mask": "a static mask over several axes is too large to hold as a table",
     "lost-mask": "a static mask went through an op that does not hand it on, so what it hides counts from there",
     "many-terms": "a field of very many pieces was united, so units count what their neighbours read too",

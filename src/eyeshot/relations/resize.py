@@ -35,22 +35,18 @@ def resize(
     *,
     align_corners: bool = False,
     factor: float | None = None,
-    shortcuts: bool = False,
 ) -> AxisMap:
     """The map from an axis of ``size`` to one of ``count``.
 
-    ``factor`` is the scale factor where one was given and kept. With ``shortcuts`` the mode ``nearest`` copies or
-    doubles an axis where the extents say so, whatever the factor: PyTorch does so for images alone.
-    The law holds at this size only where corners are aligned, or where the extents alone set a scale that is no
-    whole ratio; a period above 4096 has none.
+    ``factor`` is the scale factor where one was given and kept. The law holds at this size only where corners
+    are aligned, or where the extents alone set a scale that is no whole ratio; a period above 4096 has none.
     """
-    if size == count and (factor is None or mode in SAME_SIZE_COPIES or shortcuts):
+    if size == count and (factor is None or mode in SAME_SIZE_COPIES):
         return Identity()
     scale = _scale(size, count, align_corners, factor)
     y = np.arange(count)
     if mode in {"nearest", "nearest-exact"}:
-        doubled = shortcuts and count == 2 * size
-        picked = y // 2 if doubled else _rounded(size, count, mode, factor)
+        picked = _rounded(size, count, mode, factor)
         table = Table(np.arange(count + 1), np.clip(picked, 0, size - 1), size)
     else:
         table = _table(*_taps(y, scale, mode, align_corners), size, clip=mode not in REACH)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.graph import Ref
+from eyeshot.relations import AxisMap, Table, tabulate
 from eyeshot.relations.resize import Mode, resize
 
 NEAREST: dict[str, Mode] = {
@@ -26,13 +27,29 @@ Factors = Sequence[float | None] | None
 
 def _resize(ctx: Context, x: Ref, mode: Mode, align_corners: bool, factors: Factors) -> Ref:
     """One map a spatial axis."""
-    maps = {}
+    maps: dict[int, tuple[AxisMap, int]] = {}
+    reason = None
     for axis, factor in enumerate(factors or [None] * (len(x.shape) - 2), 2):
         size, count = x.shape[axis], ctx.output_shape[axis]
-        shortcuts = mode == "nearest" and len(x.shape) == 4
-        amap = resize(size, count, mode, align_corners=align_corners, factor=factor, shortcuts=shortcuts)
+        amap = resize(size, count, mode, align_corners=align_corners, factor=factor)
+        if mode == "nearest" and len(x.shape) == 4 and count in {size, 2 * size}:
+            amap, reason = _either(amap, resize(size, count, mode), (size, count), reason)
         maps[axis] = (amap, count)
-    return ctx.along(x, maps)
+    return ctx.along(x, maps, reason=reason)
+
+
+def _either(
+    amap: AxisMap, copy: AxisMap, sizes: tuple[int, int], reason: str | None
+) -> tuple[AxisMap, str | None]:
+    """Where a ragged factor leaves an image's extent as it is or doubles it, some kernels follow it and some just copy.
+
+    PyTorch chooses by device, memory layout and the output's size (https://github.com/pytorch/pytorch/pull/184848).
+    """
+    by_factor, by_extent = tabulate(amap, *sizes), tabulate(copy, *sizes)
+    if by_factor == by_extent:
+        return amap, reason
+    rows = [sorted({*by_factor.row(y), *by_extent.row(y)}) for y in range(sizes[1])]
+    return Table.of_rows(rows, sizes[0]), "kernels-differ"
 
 
 @lowers(*(f"{op}.default" for op in NEAREST))
