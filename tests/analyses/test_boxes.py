@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 
+from eyeshot.analyses import lattices
 from eyeshot.analyses.boxes import Boxes
+from eyeshot.analyses.lattices import Interval
 from eyeshot.graph import Graph
 from eyeshot.graph.verify import verify
 from tests.dense import dependence
@@ -22,6 +25,25 @@ def hulls(reads: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
 @given(graphs())
 def test_boxes_are_the_hulls(graph: Graph) -> None:
     verify(graph)
+    check(graph)
+
+
+@given(graphs())
+def test_boxes_of_large_tensors_are_the_hulls(graph: Graph) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lattices, "LARGE", 1)
+        check(graph)
+
+
+def test_what_was_merged_is_found_again() -> None:
+    lattice, sizes = Interval(), (8, 40, 40)
+    own = lattice.identity(sizes, 1)
+    again = lattice.split(lattice.merge(own, 0, sizes), 0, sizes)
+    assert np.array_equal(again, own)
+
+
+def check(graph: Graph) -> None:
+    """Compare the boxes of a graph's last node and output with the dense interpreter, unit by unit."""
     rank = len(graph.nodes[0].shape)
     boxes = Boxes(graph, 0, range(rank))
     for number in {len(graph.nodes) - 1, graph.outputs["y"]}:

@@ -106,11 +106,17 @@ def united(laws: Sequence[LawSet]) -> LawSet:
         return first
     if first.broken:
         return reduce(_marked, laws)
-    bounds = np.concatenate([law.bounds for law in laws]).reshape(len(laws), *first.bounds.shape)
-    centers = bounds[:, 0] - bounds[:, 1]
-    apart = any(law.misaligned for law in laws) or bool(np.count_nonzero(centers != centers[0]))
+    if len(laws) == 2:
+        one, other = first.bounds, laws[1].bounds
+        bounds, shift = np.minimum(one, other), one - other
+        apart = np.count_nonzero(shift[0] != shift[1])
+    else:
+        every = np.concatenate([law.bounds for law in laws]).reshape(len(laws), *first.bounds.shape)
+        bounds, centers = np.minimum.reduce(every), every[:, 0] - every[:, 1]
+        apart = np.count_nonzero(centers != centers[0])
+    misaligned = bool(apart) or any(law.misaligned for law in laws)
     at_size = any(law.at_size for law in laws)
-    return LawSet(np.minimum.reduce(bounds), first.steps, first.grows, at_size, apart)
+    return LawSet(bounds, first.steps, first.grows, at_size, misaligned)
 
 
 def _marked(one: LawSet, other: LawSet) -> LawSet:

@@ -36,7 +36,9 @@ def flat(cutting: Cutting) -> tuple[int, ...]:
 
 def positions(cutting: Cutting, axis: int) -> range:
     """The flat positions of one axis's factors."""
-    first = sum(len(factors) for factors in cutting[:axis])
+    first = 0
+    for factors in cutting[:axis]:
+        first += len(factors)
     return range(first, first + len(cutting[axis]))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 FAR = 1 << 40
-CHEAP, MANY = 8, 1 << 21
+CHEAP, LARGE, MANY = 8, 1 << 13, 1 << 21
 
 
 @lru_cache(maxsize=4096)
@@ -183,10 +183,21 @@ class SetLattice(ABC):
         return reduce(self.ufunc, many)
 
     def split(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
-        """Cut one factor into several (none drops a factor of extent 1)."""
+        """Cut one factor into several (none drops a factor of extent 1).
+
+        Large sets keep only the new factors that they differ along: what was merged from one is found again.
+        """
         axis = position + 1
         dims = sizes if sets.shape[axis] != 1 else (1,) * len(sizes)
-        return sets.reshape(*sets.shape[:axis], *dims, *sets.shape[axis + 1 :])
+        sets = sets.reshape(*sets.shape[:axis], *dims, *sets.shape[axis + 1 :])
+        if sets.size < LARGE or len(sizes) < 2:
+            return sets
+        folded = sets
+        for place in range(axis, axis + len(sizes)):
+            first = folded[(slice(None),) * place + (slice(1),)]
+            folded = first if np.array_equal(folded, np.broadcast_to(first, folded.shape)) else folded
+        # Sets that are equal everywhere may be saturated: whether they move is no question of value.
+        return sets if self.constant(folded) else folded
 
     def merge(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
         """Make one factor of several neighbours with the extents ``sizes``."""
