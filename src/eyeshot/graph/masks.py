@@ -28,13 +28,13 @@ LARGEST_TABLE = 1 << 18
 def cutting(values: NDArray[Any]) -> Mask | None:
     """Where an additive mask removes an element: -inf, or the dtype's minimum; None where nowhere.
 
-    A row of nothing but minima removes nothing: its softmax is that of any constant row.
+    The minima of a row of nothing else remove nothing: its softmax is that of any constant row.
     """
     if values.dtype.kind != "f":
         return None
     cut: Mask = values <= np.finfo(values.dtype).min
     if values.ndim:
-        cut &= ~cut.all(-1, keepdims=True) | np.isneginf(values).all(-1, keepdims=True)
+        cut &= ~cut.all(-1, keepdims=True) | np.isneginf(values)
     return cut if cut.any() else None
 
 
