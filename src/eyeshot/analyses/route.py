@@ -24,7 +24,7 @@ class Step(NamedTuple):
     """One element on a route: the number of a node and a full index of its tensor."""
 
     node: int
-    index: Index
+    place: Index
 
 
 def route(

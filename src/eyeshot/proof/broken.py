@@ -12,9 +12,9 @@ SHOWN = 4
 class Counterexample:
     """One unit and one input element that break a promise.
 
-    ``unit`` (a full index of ``layer``) does, or does not (``reads``), see ``element`` (a full index of ``input``). ``path``
-    are the modules by which it does, from the input on; where it does not, those by which it sees ``nearest``, the last
-    element on that side that it sees.
+    ``unit`` (a full index of ``layer``) does, or does not (``reads``), see ``element`` (a full index of ``input``).
+    ``path`` are the modules by which it does, from the input on; where it does not, those by which it sees ``nearest``,
+    the last element on that side that it sees.
     """
 
     layer: str
