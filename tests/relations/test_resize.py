@@ -25,9 +25,8 @@ def _outer(u):
     return -0.5 * (u**3 - 5 * u**2 + 8 * u - 4)
 
 
-def _weights(size, count, mode, y):
+def _weights(size, scale, mode, y, aligned=False):
     """Weights of one output by the textbook, in floating point, over the whole axis."""
-    scale = size / count
     out = np.zeros(size)
     if mode in KERNELS:
         reach, kernel = KERNELS[mode]
@@ -37,7 +36,7 @@ def _weights(size, count, mode, y):
             if abs(u) < reach - 1e-9:
                 out[i] = kernel(u)
         return out
-    place = scale * (y + 0.5) - 0.5
+    place = scale * y if aligned else scale * (y + 0.5) - 0.5
     left = floor(place + 1e-9)
     t = place - left
     taps = {0: 1 - t, 1: t}
@@ -51,15 +50,58 @@ def _weights(size, count, mode, y):
     return out
 
 
-@given(size=st.integers(1, 24), count=st.integers(1, 40), mode=st.sampled_from(MODES[2:]))
-def test_tables_hold_the_nonzero_weights(size, count, mode):
-    table = tabulate(resize(size, count, mode), size, count)
+@given(
+    size=st.integers(1, 24),
+    count=st.integers(1, 40),
+    mode=st.sampled_from(MODES[2:]),
+    how=st.sampled_from(["extents", "aligned", 0.5, 1.25, 1.5, 2.0, 3.0]),
+)
+def test_tables_hold_the_nonzero_weights(size, count, mode, how):
+    aligned = how == "aligned"
+    factor = how if isinstance(how, float) else None
+    count = max(1, floor(size * factor)) if factor else count
+    amap = resize(size, count, mode, align_corners=aligned, factor=factor)
+    table = tabulate(amap, size, count)
+    assert isinstance(amap, Identity) == (size == count and (factor is None or mode != "cubic"))
+    scale = (
+        ((size - 1) / (count - 1) if count > 1 else 0) if aligned else 1 / factor if factor else size / count
+    )
     for y in range(count):
-        read = np.flatnonzero(abs(_weights(size, count, mode, y)) > 1e-7)
-        if size != count:
-            assert table.row(y).tolist() == read.tolist(), (size, count, mode, y)
-        else:
+        read = np.flatnonzero(abs(_weights(size, scale, mode, y, aligned)) > 1e-7)
+        if isinstance(amap, Identity):
             assert table.row(y).tolist() == [y]
+        else:
+            assert table.row(y).tolist() == read.tolist()
+
+
+@given(size=st.integers(1, 30), times=st.integers(1, 4), mode=st.sampled_from(MODES[:2]), by=st.booleans())
+def test_nearest_by_whole_ratios(size, times, mode, by):
+    up = tabulate(resize(size, times * size, mode, factor=float(times) if by else None), size, times * size)
+    assert up.indices.tolist() == np.repeat(np.arange(size), times).tolist()
+    down = tabulate(resize(times * size, size, mode, factor=1 / times if by else None), times * size, size)
+    first = 0 if mode == "nearest" else times // 2
+    assert down.indices.tolist() == list(range(first, times * size, times))
+    assert up.single
+    assert down.single
+
+
+@pytest.mark.parametrize("mode", MODES[:2])
+def test_nearest_by_a_ragged_factor(mode):
+    # floor(y / 1.7) and floor((y + 1/2) / 1.7): far from every whole number, so no rounding matters.
+    table = resize(10, 17, mode, factor=1.7)
+    half = 0.5 if mode == "nearest-exact" else 0
+    assert table.indices.tolist() == [floor((y + half) / 1.7) for y in range(17)]
+    assert (table.law.period, table.law.step, table.law.at_size) == (17, 10, False)
+
+
+def test_a_factor_holds_where_the_extent_stays():
+    assert resize(4, 4, "nearest", factor=1.2).indices.tolist() == [0, 0, 1, 2]
+    assert isinstance(resize(4, 4, "linear", factor=1.2), Identity)
+
+
+def test_a_factor_that_is_none_counts_as_not_given():
+    assert resize(4, 6, "linear", factor=0.0) == resize(4, 6, "linear")
+    assert resize(4, 6, "nearest", factor=-1.0) == resize(4, 6, "nearest")
 
 
 @given(
@@ -136,3 +178,38 @@ def test_nearest_rounds_as_pytorch_does():
 
 def test_a_long_period_has_no_law():
     assert resize(5000, 4999, "linear").law is None
+    assert resize(4095, 4096, "nearest").law.period == 4096
+    assert resize(4098, 4097, "nearest").law is None
+    assert resize(5, 1, "linear", align_corners=True).law is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "count", "low", "high"),
+    [
+        # Halving: output y lies at 2 y + 1/2 between two elements; a filter of reach r spans 2 r on each side of 2 y + 1.
+        ("linear", 5, (0,), (2,)),
+        ("cubic", 5, (-1,), (3,)),
+        ("linear-aa", 5, (-1,), (3,)),
+        ("cubic-aa", 5, (-3,), (5,)),
+        ("lanczos-aa", 5, (-5,), (7,)),
+        # Doubling: a quarter before and after every element.
+        ("linear", 20, (-1, 0), (1, 2)),
+        ("cubic", 20, (-2, -1), (2, 3)),
+        ("linear-aa", 20, (-1, 0), (1, 2)),
+        ("cubic-aa", 20, (-2, -1), (2, 3)),
+        ("lanczos-aa", 20, (-3, -2), (3, 4)),
+    ],
+)
+def test_laws_of_two(mode, count, low, high):
+    law = resize(10, count, mode).law
+    assert (law.step, law.low, law.high) == (2 if count == 5 else 1, low, high)
+
+
+def test_a_law_admits_the_neighbour_that_rounding_picks():
+    table = resize(64, 172, "nearest", factor=2.7)
+    law = table.law
+    for y in range(172):
+        q, phase = divmod(y, law.period)
+        if law.step * q + law.low[phase] < 63:
+            assert law.step * q + law.low[phase] <= table.row(y)[0] < law.step * q + law.high[phase]
+    assert max(high - low for low, high in zip(law.low, law.high, strict=True)) == 2
