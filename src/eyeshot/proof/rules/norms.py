@@ -48,9 +48,8 @@ def _normalised(call: Call, axes: Sequence[int], shape: Sequence[int] | None = N
 
 
 def _sized(statistics: Tensor, shape: Sequence[int]) -> Tensor:
-    size = prod(shape)
-    if size and statistics.numel() in {1, size}:
-        return statistics.expand(shape) if statistics.numel() == 1 else statistics.reshape(tuple(shape))
+    if statistics.numel() == prod(shape):
+        return statistics.reshape(tuple(shape))
     return statistics.mean().expand(tuple(shape))
 
 

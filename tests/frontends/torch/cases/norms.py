@@ -17,6 +17,7 @@ CASES = [
     Case("layer norm", nn.LayerNorm(3), IMAGE),
     Case("layer norm two axes", nn.LayerNorm((2, 3)), IMAGE),
     Case("group norm", nn.GroupNorm(2, 4), IMAGE),
+    Case("group norm, one group of one sample", nn.GroupNorm(1, 2), ((1, 2, 2, 2),)),
     Case("rms norm", nn.RMSNorm(3), IMAGE),
     Case("local response norm", nn.LocalResponseNorm(3), ((1, 5, 2, 2),)),
     Case("cosine similarity", lambda x, y: torch.cosine_similarity(x, y, dim=1), ((2, 4, 3), (2, 4, 3))),
