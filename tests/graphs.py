@@ -84,42 +84,73 @@ def steps(draw: st.DrawFn, builder: Builder, node: int, number: int) -> Ref:
     return made[-1]
 
 
+KINDS = "along along along reshape permute join join concat concat product attention pool grow dense".split()
+
+
 @st.composite
 def _step(draw: st.DrawFn, builder: Builder, made: list[Ref], x: Ref) -> Ref:
-    kind = draw(
-        st.sampled_from(
-            ["along", "along", "along", "reshape", "permute", "join", "concat", "contract", "pool"]
-        )
-    )
     rank = len(x.shape)
-    if kind == "along" and rank:
-        axes = draw(st.sets(st.integers(0, rank - 1), min_size=1, max_size=2))
-        maps = {axis: draw(axis_maps(x.shape[axis])) for axis in axes}
-        out = builder.along(x, maps, summarises=draw(st.booleans()))
-        return out if 0 < prod(out.shape) <= LARGEST * 4 else x
-    if kind == "reshape":
-        return builder.reshape(x, draw(_shapes(prod(x.shape))))
-    if kind == "permute":
-        return builder.permute(x, draw(st.permutations(range(rank))))
-    if kind == "pool" and rank:
-        return builder.normalise(x, draw(st.sets(st.integers(0, rank - 1), min_size=1)))
-    same = [ref for ref in made if ref.shape == x.shape]
-    if kind == "join":
-        return builder.pointwise(x, draw(st.sampled_from(same)))
-    if kind == "concat" and rank:
-        out = builder.concat([x, draw(st.sampled_from(same))], draw(st.integers(0, rank - 1)))
-        return out if prod(out.shape) <= LARGEST * 4 else x
-    if kind == "contract" and rank == 3:
-        other = draw(st.sampled_from(same))
-        support = None
-        if draw(st.booleans()):
-            rows = draw(
-                st.lists(st.sets(st.integers(0, x.shape[1] - 1)), min_size=x.shape[1], max_size=x.shape[1])
+    same = st.sampled_from([ref for ref in made if ref.shape == x.shape])
+    match draw(st.sampled_from(KINDS)):
+        case "along" if rank:
+            axes = draw(st.sets(st.integers(0, rank - 1), min_size=1, max_size=2))
+            maps = {axis: draw(axis_maps(x.shape[axis])) for axis in axes}
+            if not 0 < prod(maps[a][1] if a in maps else n for a, n in enumerate(x.shape)) <= LARGEST * 4:
+                return x
+            return builder.along(x, maps, summarises=draw(st.booleans()))
+        case "reshape":
+            return builder.reshape(x, draw(_shapes(prod(x.shape))))
+        case "permute":
+            return builder.permute(x, draw(st.permutations(range(rank))))
+        case "pool" if rank:
+            return builder.normalise(x, draw(st.sets(st.integers(0, rank - 1), min_size=1)))
+        case "join":
+            return builder.pointwise(x, draw(same))
+        case "concat" if rank and prod(x.shape) <= LARGEST:
+            others = draw(st.lists(st.one_of(same, st.just(builder.constant(x.shape))), max_size=2))
+            return builder.concat(draw(st.permutations([x, *others])), draw(st.integers(0, rank - 1)))
+        case "product":
+            return draw(_product(builder, x, draw(st.sampled_from(made))))
+        case "attention" if rank == 3:
+            other = draw(same)
+            table = draw(_support(x.shape[1], x.shape[1]))
+            scores = builder.contract("bid,bkd->bik", x, other)
+            return builder.contract(
+                "bik,bkd->bid", scores, other, support=draw(st.sampled_from([None, ("i", "k", table)]))
             )
-            support = ("i", "k", Table.of_rows([sorted(row) for row in rows], x.shape[1]))
-        scores = builder.contract("bid,bkd->bik", x, other)
-        return builder.contract("bik,bkd->bid", scores, other, support=support)
-    return x
+        case "grow" if prod(x.shape) <= LARGEST:
+            shape = tuple(2 if n == 1 and draw(st.booleans()) else n for n in x.shape)
+            return builder.broadcast(x, (2,) * draw(st.integers(0, 1)) + shape)
+        case "dense" if draw(st.integers(0, 3)) == 0:
+            return builder.dense([x, draw(st.sampled_from(made))], (2, 3), "unknown-op")
+        case _:
+            return x
+
+
+@st.composite
+def _support(draw: st.DrawFn, rows: int, columns: int) -> Table:
+    row = st.sets(st.integers(0, columns - 1)).map(sorted)
+    return Table.of_rows(draw(st.lists(row, min_size=rows, max_size=rows)), columns)
+
+
+@st.composite
+def _product(draw: st.DrawFn, builder: Builder, x: Ref, y: Ref) -> Ref:
+    """An einsum of two tensors that share any labels of one extent, kept in any order, with or without a support."""
+    extents = dict(zip("abcdefgh", x.shape, strict=False))
+    first, second = "".join(extents), ""
+    for extent, new in zip(y.shape, "ijklmnop", strict=False):
+        alike = [letter for letter in first if extents[letter] == extent and letter not in second]
+        second += draw(st.sampled_from([new, *alike, *alike]))
+        extents[second[-1]] = extent
+    kept = draw(st.permutations(list(extents)))[: draw(st.integers(0, 4))]
+    if prod(extents.values()) > LARGEST * 16 or prod(extents[letter] for letter in kept) > LARGEST * 4:
+        return x
+    summed = [letter for letter in extents if letter not in kept]
+    support = None
+    if kept and summed and draw(st.booleans()):
+        row, column = draw(st.sampled_from(kept)), draw(st.sampled_from(summed))
+        support = (row, column, draw(_support(extents[row], extents[column])))
+    return builder.contract(f"{first},{second}->{''.join(kept)}", x, y, support=support)
 
 
 @st.composite

@@ -60,3 +60,14 @@ def test_a_row_that_attends_to_nothing_sees_nothing() -> None:
     masks = Masks(builder.graph)
     assert not masks.at(out.node, (1, 0), 0).any()
     assert np.argwhere(masks.at(out.node, (2, 0), 0, [0])).ravel().tolist() == [0, 2]
+
+
+def test_a_branch_that_a_region_misses_hides_no_other() -> None:
+    # Seen from the last third alone, the norm's way back carries nothing at all.
+    builder = Builder()
+    x = builder.input("x", (2, 3))
+    y = builder.normalise(x, [0, 1])
+    out = builder.concat([y, y, x], 0)
+    region = np.zeros((6, 3), bool)
+    region[4, 1] = True
+    assert np.argwhere(Masks(builder.graph).at(out.node, region, 0)).tolist() == [[0, 1]]

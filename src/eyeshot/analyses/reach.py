@@ -46,9 +46,11 @@ class Presence(SetLattice):
         return sets.size == 1 and bool(sets.flat[0])
 
     def settled(self, terms: list[Term]) -> list[Term]:
-        """Products of masks without those that another one holds."""
+        """Products of masks without those that are empty, or that another one holds."""
         kept: list[Term] = []
         for term in terms:
+            if not term.sets[0].any():
+                continue
             for place, other in enumerate(kept):
                 if _holds(other, term):
                     break
