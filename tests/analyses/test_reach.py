@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,16 +41,24 @@ def test_the_influence_of_every_element(graph: Graph) -> None:
 def test_regions_and_unions_over_axes(graph: Graph, data: st.DataObject) -> None:
     number = graph.outputs["y"]
     shape = graph.nodes[number].shape
+    extents = graph.nodes[0].shape
     reads = dependence(graph, number, "x")
-    region = np.array(data.draw(st.lists(st.booleans(), min_size=reads[..., 0, 0].size, max_size=reads.size)))
-    region = np.resize(region, shape)
-    kept = sorted(data.draw(st.sets(st.integers(0, len(graph.nodes[0].shape) - 1))))
-    others = tuple(axis for axis in range(len(graph.nodes[0].shape)) if axis not in kept)
-    expected = reads[region].any(0).any(others)
-    assert np.array_equal(Masks(graph).at(number, region, 0, kept), expected)
-    row = (0, *(None for _ in shape[1:]))
-    expected = reads[0].reshape(-1, *graph.nodes[0].shape).any(0).any(others)
-    assert np.array_equal(Masks(graph).at(number, row, 0, kept), expected)
+    kept = sorted(data.draw(st.sets(st.integers(0, len(extents) - 1))))
+    others = tuple(axis for axis in range(len(extents)) if axis not in kept)
+    masks = Masks(graph)
+
+    bits = data.draw(st.lists(st.booleans(), min_size=prod(shape), max_size=prod(shape)))
+    region = np.array(bits, bool).reshape(shape)
+    assert np.array_equal(masks.at(number, region, 0, kept), reads[region].any(0).any(others))
+
+    places = [
+        data.draw(st.one_of(st.none(), st.integers(0, n - 1), st.just(slice(1, n)), st.just(slice(0, n, 2))))
+        for n in shape
+    ]
+    region = np.zeros(shape, bool)
+    region[tuple(slice(None) if place is None else place for place in places)] = True
+    assert np.array_equal(masks.at(number, places, 0, kept), reads[region].any(0).any(others))
+    assert masks.of(number, places).reaches(masks.place(0)) == reads[region].any()
 
 
 def test_a_row_that_attends_to_nothing_sees_nothing() -> None:
