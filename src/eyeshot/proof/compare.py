@@ -92,7 +92,7 @@ class Comparison:
             known = self.fields[name]
             found, whole = gradients.reads(name, unit)
             lost += not whole
-            exact = whole and known.kind != "sound" and not self.recording.flags(name, "misses")
+            exact = whole and not known.reasons and not self.recording.flags(name, "misses")
             expected = masks.at(known.node, unit, self.source)
             differs = tally.add(known.name, found, expected, missing=True, extra=exact)
             if differs is not None:
@@ -177,7 +177,7 @@ class Comparison:
             if known is None or known.shape != tuple(tensor.shape) or name in self.recording.spoilt:
                 return
             flags = self.recording.flags
-            extra = known.kind != "sound" and not flags(name, "hides")
+            extra = not known.reasons and not flags(name, "hides")
             missing = not flags(name, "leaks")
             if not (missing or extra):
                 return

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eyeshot.frontends.torch.modules import leaves
 from eyeshot.proof.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Recording:
 
 def record(setup: Setup) -> Recording:
     """Run the model once, on clean input."""
-    recorder = Recorder(setup.x, setup.model)
+    given = [t for item in (setup.args, dict(setup.kwargs)) for _, t in leaves(item)]
+    recorder = Recorder(setup.x, setup.model, given)
     recording = Recording(recorder.program)
 
     def seen(name: str, tensor: Tensor) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import TensorWeakRef, WeakTensorKeyDictionary
 
 from eyeshot.proof.blind import HIDING
-from eyeshot.proof.program import Program, Twins
+from eyeshot.proof.program import Linear, Program, Twins
 from eyeshot.proof.rules import Call, rule_of
 
 _LEVELS = 4
@@ -22,10 +23,12 @@ _CREATE = ("empty", "zeros", "ones", "full", "rand", "new_", "randint")
 class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Writes a `Program` while a model runs for real; the model's own numbers are what they always are.
 
+    ``x`` is the input asked about; ``others`` are inputs too, none of whose elements is known.
+
     ``supports`` has, for some slots, where the tensor is not 0 by construction: what a softmax leaves of masked scores.
     """
 
-    def __init__(self, x: Tensor, model: nn.Module) -> None:
+    def __init__(self, x: Tensor, model: nn.Module, others: Iterable[Tensor] = ()) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.program = Program(tuple(x.shape))
         self.supports: dict[int, Tensor] = {}
@@ -36,6 +39,9 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._learned: MutableMapping[Tensor, bool] = WeakTensorKeyDictionary()
         self._aliases: dict[int, list[TensorWeakRef]] = {}
         self._enlist(x)
+        for other in others:
+            if other is not x:
+                (self._slots[other],) = self.program.add(_nothing(other.shape), (), 1, frozenset())
         for buffer in model.buffers():
             self._learned[buffer] = buffer.is_floating_point() and not _is_mask(buffer)
 
@@ -44,7 +50,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return self._slots.get(tensor)
 
     def learned(self, tensor: Tensor) -> bool:
-        """Whether a constant follows from parameters (or from buffers that look like some)."""
+        """Whether a constant follows from parameters (or from buffers that look like some), or was drawn at random."""
         return isinstance(tensor, nn.Parameter) or self._learned.get(tensor, False)
 
     def finite(self, tensor: Tensor) -> bool:
@@ -62,13 +68,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return func(*args, **(kwargs or {}))
         call = Call(func, args, kwargs or {}, self)
         slots = call.dependents()
-        learned = any(self.learned(tensor) for tensor in call.tensors())
+        learned = torch.Tag.nondeterministic_seeded in func.tags or any(map(self.learned, call.tensors()))
         out = func(*args, **(kwargs or {}))
         call.returned(out)
         if slots and call.name == "_local_scalar_dense":
             self.scalars = True
         if not slots or call.name.startswith(_CREATE) or call.name.endswith("_like"):
-            self._constant(call, learned=learned and not call.name.startswith(_CREATE))
+            self._constant(call, learned=learned)
         else:
             self._dependent(call, slots)
         return out
@@ -94,7 +100,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if call.support is not None and new:
             self.supports[new[0]] = call.support
         if call.replaces:
-            for tensor, slot in zip(self._targets(call), new, strict=False):
+            for tensor, slot in zip_longest(self._targets(call), new):
                 self._write(tensor, slot)
             return
         for tensor, slot in zip(call.outputs, new, strict=False):
@@ -150,6 +156,10 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
         inputs = [each for each in (before, slot) if each is not None]
         (self._slots[other],) = self.program.add(linear, inputs, 1, frozenset())
+
+
+def _nothing(shape: torch.Size) -> Linear:
+    return lambda twins: [twins[0].new_zeros(shape)]
 
 
 def _positions(tensor: Tensor, extent: int) -> Tensor:

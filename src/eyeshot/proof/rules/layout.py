@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     "diagonal_copy unbind_copy split_copy split_with_sizes_copy repeat tile index_select im2col col2im trace diag",
     "pixel_shuffle pixel_unshuffle channel_shuffle avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d",
     "_adaptive_avg_pool2d _adaptive_avg_pool3d reflection_pad1d reflection_pad2d reflection_pad3d",
-    "replication_pad1d replication_pad2d replication_pad3d upsample_nearest1d upsample_nearest2d",
-    "upsample_nearest3d _upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d cat stack",
+    "replication_pad1d replication_pad2d replication_pad3d cat stack block_diag",
     "slice_scatter select_scatter diagonal_scatter as_strided_scatter cumsum sum mean nansum index gather take",
     "_unsafe_index index_put _unsafe_index_put scatter scatter_add index_add index_copy index_fill broadcast_tensors",
 )
