@@ -8,9 +8,7 @@ what a float64 derivative reaches is inside the boxes, and where nothing hides t
 from __future__ import annotations
 
 import random
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 import eyeshot
-from tests.probe import Masks, clean, compare, fields_by_name, nan_masks, parts
+from eyeshot.proof.running import plain_kernels, watched
+from tests.probe import Masks, clean, compare, fields_by_name, nan_masks
 
 # Name, creation, spatial extents: small, not square, and not divisible where the family allows it.
 FAMILIES: list[tuple[str, dict[str, object], tuple[int, int]]] = [
@@ -41,16 +39,6 @@ FAMILIES: list[tuple[str, dict[str, object], tuple[int, int]]] = [
     ("volo_d1_224", {"img_size": (64, 96)}, (64, 96)),
     ("xcit_nano_12_p16_224", {"img_size": (48, 80)}, (48, 80)),
 ]
-
-
-@pytest.fixture(autouse=True)
-def unfused():
-    """Fused attention swallows NaN, and has no forward derivative."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
-    torch.backends.mha.set_fastpath_enabled(fast)
 
 
 @pytest.mark.parametrize(
@@ -269,38 +257,19 @@ SMALL: dict[str, Small] = {
 }
 
 
-@contextmanager
-def _watched(model: nn.Module, found: Masks) -> Iterator[None]:
-    """Note which elements of each module's output have a derivative."""
-
-    visits: Counter[str] = Counter()
-
-    def record(path: str):
-        def hook(_module: nn.Module, _args: object, output: object) -> None:
-            call = f"{path}:{visits[path]}" if visits[path] else path
-            visits[path] += 1
-            for name, tensor in parts(output):
-                slope = forward_ad.unpack_dual(tensor).tangent
-                reached = torch.zeros(tensor.shape, dtype=bool) if slope is None else slope != 0
-                found[call + name] = found.get(call + name, np.False_) | reached.numpy()
-
-        return hook
-
-    handles = [module.register_forward_hook(record(path)) for path, module in model.named_modules()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def _reached(model: nn.Module, slab: Tensor) -> Masks:
     """Where a change of the slab shows to first order, in any of three draws of input and change."""
     found: Masks = {}
     for seed in range(3):
         generator = torch.Generator().manual_seed(seed)
         x, change = (torch.randn(slab.shape, generator=generator, dtype=torch.float64) for _ in range(2))
-        with torch.no_grad(), forward_ad.dual_level(), _watched(model, found):
+
+        def seen(name: str, tensor: Tensor) -> None:
+            slope = forward_ad.unpack_dual(tensor).tangent
+            reached = torch.zeros(tensor.shape, dtype=bool) if slope is None else slope != 0
+            found[name] = found.get(name, np.False_) | reached.numpy()
+
+        with plain_kernels(), torch.no_grad(), forward_ad.dual_level(), watched(model, seen):
             model(forward_ad.make_dual(x, change * slab))
     return found
 

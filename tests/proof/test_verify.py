@@ -117,19 +117,6 @@ def conv(padding: int = 1, dilation: int = 1, **settings: int) -> Callable[[], n
     return lambda: nn.Sequential(nn.Conv2d(2, 2, padding=padding, dilation=dilation, **settings), nn.ReLU())
 
 
-WRONG = {
-    "a dilation": Twin(conv(), conv(padding=2, dilation=2)),
-    "a hole": Twin(conv(padding=2, kernel_size=5), conv(padding=2, dilation=2)),
-    "one element more": Twin(conv(padding=2, kernel_size=5), conv()),
-    "groups": Twin(conv(), conv(groups=2)),
-    "a skip that is not there": Twin(lambda: Skip(3, skip=True), lambda: Skip(3, skip=False)),
-    "a skip that nobody told of": Twin(lambda: Skip(3, skip=False), lambda: Skip(3, skip=True)),
-    "a norm": Twin(lambda: nn.GroupNorm(1, 2), lambda: nn.GroupNorm(2, 2)),
-    "a flip": Twin(lambda: Flip(), lambda: Flip(3)),
-    "an attention mask": Twin(lambda: Windowed(4), lambda: Windowed(3)),
-}
-
-
 class Flip(nn.Module):
     def __init__(self, *axes: int) -> None:
         super().__init__()
@@ -150,6 +137,19 @@ class Windowed(nn.Module):
         t = x.flatten(1, 2)
         far = torch.arange(t.shape[1])[:, None] - torch.arange(t.shape[1])
         return (t @ t.mT).masked_fill(far.abs() > self.reach, NONE).softmax(-1) @ t
+
+
+WRONG = {
+    "a dilation": Twin(conv(), conv(padding=2, dilation=2)),
+    "a hole": Twin(conv(padding=2, kernel_size=5), conv(padding=2, dilation=2)),
+    "one element more": Twin(conv(padding=2, kernel_size=5), conv()),
+    "groups": Twin(conv(), conv(groups=2)),
+    "a skip that is not there": Twin(lambda: Skip(3, skip=True), lambda: Skip(3, skip=False)),
+    "a skip that nobody told of": Twin(lambda: Skip(3, skip=False), lambda: Skip(3, skip=True)),
+    "a norm": Twin(lambda: nn.GroupNorm(1, 2), lambda: nn.GroupNorm(2, 2)),
+    "a flip": Twin(Flip, lambda: Flip(3)),
+    "an attention mask": Twin(lambda: Windowed(4), lambda: Windowed(3)),
+}
 
 
 @pytest.mark.parametrize("name", WRONG)
