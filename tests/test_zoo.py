@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gc
-import importlib.util
+import importlib
 import json
 import random
-import sys
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -16,17 +15,20 @@ import torch
 
 from eyeshot.jobs import Outcome
 
-SCRIPT = Path(__file__).parent.parent / "tools" / "zoo.py"
+TOOLS = Path(__file__).parent.parent / "tools"
 
 
 @pytest.fixture(scope="module")
-def zoo():
-    spec = importlib.util.spec_from_file_location("zoo", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    with warnings.catch_warnings():
+def tools():
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.syspath_prepend(TOOLS)
         warnings.simplefilter("ignore")  # timm's own, when all its files are imported
-        spec.loader.exec_module(module)
+        return importlib.import_module("zoo"), importlib.import_module("verify_zoo")
+
+
+@pytest.fixture(scope="module")
+def zoo(tools):
+    module, _ = tools
     torch.set_num_threads(1)
     gc.freeze()  # as in a child of the campaign: a pass over the frameworks' objects takes longer than a model
     yield module
@@ -87,8 +89,29 @@ def test_rows_of_other_commits_stand_only_where_asked(zoo, monkeypatch, tmp_path
     held.append(Outcome("timm:c", "old", "timed out"))
     store.write_text("".join(json.dumps(asdict(outcome)) + "\n" for outcome in held))
     jobs = []
-    monkeypatch.setattr(zoo, "STORE", store)
-    monkeypatch.setattr(zoo, "measure", lambda reference: None)
-    monkeypatch.setattr(zoo, "run", lambda work, given, **_: jobs.extend(given) or [])
-    zoo.campaign(["timm:a_net", "timm:b", "timm:c", "timm:d"], again)
+    monkeypatch.setattr(zoo, "run", lambda work, given, **_: jobs.extend(given))
+    names = ["timm:a_net", "timm:b", "timm:c", "timm:d"]
+    zoo.campaign(print, dict.fromkeys(names), store, limits=zoo.LIMITS, warm=(), again=again)
+    assert [job.name for job in jobs] == names
     assert [job.name for job in jobs if job.fingerprint == "old"] == stand
+
+
+def test_models_are_drawn_by_a_rule_and_a_seed(tools, monkeypatch, tmp_path):
+    _, verify_zoo = tools
+    table = tmp_path / "zoo.md"
+    fit = [f"timm:small_{number}" for number in range(30)]
+    rows = [(name, "224×224", "60.0") for name in fit]
+    rows += [("timm:deep", "224×224", "60.1"), ("timm:wide", "224×385", "1.0"), ("timm:refused", "", "0.0")]
+    lines = [
+        "# Zoo",
+        "| model | input | M parameters |",
+        "|---|--:|--:|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    monkeypatch.setattr(verify_zoo, "ZOO", table)
+    assert verify_zoo.population() == (fit, ["timm:deep", "timm:wide"])
+    drawn = verify_zoo.draw(fit, 10, 0)
+    assert len(set(drawn)) == 10
+    assert drawn != verify_zoo.draw(fit, 10, 1)
+    assert set(drawn) - {drawn[0]} < set(verify_zoo.draw([name for name in fit if name != drawn[0]], 10, 0))

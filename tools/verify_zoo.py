@@ -8,36 +8,28 @@ kept in build/verify_zoo.jsonl, from which an interrupted campaign goes on. Writ
 from __future__ import annotations
 
 import argparse
-import platform
 import random
-import subprocess
 import sys
 import time
 import warnings
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-import torchvision
+import zoo
 
 import eyeshot
-from eyeshot.jobs import Job, Limits, Outcome, run
+from eyeshot.jobs import Limits, Outcome
 
-ROOT = Path(__file__).parent.parent
-ZOO, RESULT = ROOT / "results" / "zoo.md", ROOT / "results" / "verify_zoo.md"
-STORE = ROOT / "build" / "verify_zoo.jsonl"
+ZOO, RESULT = zoo.ROOT / "results" / "zoo.md", zoo.ROOT / "results" / "verify_zoo.md"
+STORE = zoo.ROOT / "build" / "verify_zoo.jsonl"
 LIMITS = Limits(seconds=900, megabytes=8192)
 PARAMETERS, PIXELS = 60, 384
 WARM = ["timm", "torchvision", "eyeshot.pipeline", "eyeshot.frontends.torch.lower", "eyeshot.proof.checking"]
 TABLE = """# Verify zoo
 
-Command: `make verify-zoo`; {date}; commit {commit}; Python {python}, torch {torch}, timm {timm}, \
-torchvision {torchvision};
-one thread, {minutes:.0f} minutes in all; limits for each model: {limits.seconds:g} s, {limits.megabytes:g} MB.
+{made}
 
-- The rule, before the draw: of {zoo} models, those with at most {parameters} M parameters and no input axis longer than \
+- The rule, before the draw: of {whole} models, those with at most {parameters} M parameters and no input axis longer than \
 {pixels}: {fit} of them. {large} are left out for their size (results/zoo.md tells them by these columns).
 - Drawn with seed {seed}: {drawn}. **{clean} proved**, {rest} not. {cells:,} cells compared, {mismatches} mismatches.
 
@@ -112,6 +104,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100, help="models to draw")
     parser.add_argument("--seed", type=int, default=20261123, help="of the draw and of each proof")
     parser.add_argument("--units", type=int, default=64, help="units a model that gradients check")
+    parser.add_argument(
+        "--again", help="keep rows of other commits, but for models that match or were not done"
+    )
     options = parser.parse_args()
     fit, large = population()
     drawn = draw(fit, options.count, options.seed)
@@ -119,22 +114,15 @@ def main() -> int:
         f"seed {options.seed}: {len(drawn)} of {len(fit)} models, {len(large)} left out for their size",
         flush=True,
     )
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    jobs = [Job(name, (name, options.units, options.seed), commit) for name in drawn]
+    arguments = {name: (name, options.units, options.seed) for name in drawn}
     outcomes = []
-    for outcome in run(work, jobs, limits=LIMITS, store=STORE, warm=WARM, label="verify-zoo"):
+    for outcome in zoo.campaign(work, arguments, STORE, limits=LIMITS, warm=WARM, again=options.again):
         outcomes.append(outcome)
         print(line(outcome), flush=True)
     clean = [outcome for outcome in outcomes if outcome.status == "done" and outcome.value["clean"]]
     text = TABLE.format(
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
-        commit=commit,
-        python=platform.python_version(),
-        **{package.__name__: package.__version__ for package in (torch, timm, torchvision)},
-        minutes=sum(outcome.seconds for outcome in outcomes) / 60,
-        limits=LIMITS,
-        zoo=len(fit) + len(large),
+        made=zoo.made("verify-zoo", outcomes, LIMITS),
+        whole=len(fit) + len(large),
         parameters=PARAMETERS,
         pixels=PIXELS,
         fit=len(fit),

@@ -17,7 +17,7 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -199,10 +199,11 @@ def as_row(outcome: Outcome) -> Row:
 # The results
 
 
+MADE = """Command: `make {target}`; {date}; commit {commit}; Python {python}, {versions};
+one thread, {minutes:.0f} minutes in all; limits for each model: {limits.seconds:g} s, {limits.megabytes:g} MB."""
 TABLE = """# {title}
 
-Command: `make {target}`; {date}; commit {commit}; Python {python}, torch {torch}, timm {timm}, torchvision {torchvision}; \
-one thread, {minutes:.0f} minutes in all; limits for each model: {limits.seconds:g} s, {limits.megabytes:g} MB.
+{made}
 
 {summary}
 
@@ -220,16 +221,9 @@ are exact; sound: over-approximated.
 def table(target: str, outcomes: list[Outcome], turns: int = 1) -> str:
     """The result as Markdown."""
     rows = [as_row(outcome) for outcome in outcomes]
-    commits = Counter(outcome.fingerprint for outcome in outcomes).most_common()
     return TABLE.format(
         title=target.replace("-", " ").capitalize(),
-        target=target,
-        date=f"{datetime.now(UTC):%Y-%m-%d}",
-        commit=", ".join(name if len(commits) == 1 else f"{name} ({count} rows)" for name, count in commits),
-        python=platform.python_version(),
-        **{package.__name__: package.__version__ for package in (torch, timm, torchvision)},
-        minutes=sum(outcome.seconds for outcome in outcomes) / 60,
-        limits=LIMITS,
+        made=made(target, outcomes, LIMITS),
         turns=turns,
         summary="\n".join(summary(rows)),
         heads=" | ".join(HEADS),
@@ -238,9 +232,21 @@ def table(target: str, outcomes: list[Outcome], turns: int = 1) -> str:
     )
 
 
-def _commit() -> str:
-    asked = ["git", "rev-parse", "--short", "HEAD"]
-    return subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+def made(target: str, outcomes: list[Outcome], limits: Limits) -> str:
+    """How a result was made."""
+    commits = Counter(outcome.fingerprint for outcome in outcomes).most_common()
+    versions = ", ".join(
+        f"{package.__name__} {package.__version__}" for package in (torch, timm, torchvision)
+    )
+    return MADE.format(
+        target=target,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        commit=", ".join(name if len(commits) == 1 else f"{name} ({count} rows)" for name, count in commits),
+        python=platform.python_version(),
+        versions=versions,
+        minutes=sum(outcome.seconds for outcome in outcomes) / 60,
+        limits=limits,
+    )
 
 
 def summary(rows: list[Row]) -> list[str]:
@@ -292,25 +298,29 @@ def _shares(what: str, rows: list[Row], times: Callable[[Row], tuple[float, floa
     ]
 
 
-def campaign(names: list[str], again: str | None = None, turns: int = 1) -> list[Outcome]:
-    """Measure what the store does not hold from this commit, or, given ``again``, only what matches or has no answer."""
-    held = stored(STORE)
-    commit = _commit()
+def campaign(
+    work: Callable[[Any], Any],
+    arguments: dict[str, Any],
+    store: Path,
+    *,
+    limits: Limits,
+    warm: Sequence[str],
+    again: str | None = None,
+) -> Iterator[Outcome]:
+    """Do what the store does not hold from this commit, or, given ``again``, only what matches it or was not done.
+
+    ``arguments`` are those of ``work`` by the models' names.
+    """
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    held = {name: outcome for name, outcome in stored(store).items() if outcome.status == "done"}
 
     def fingerprint(name: str) -> str:
-        stands = (
-            again is not None and name in held and held[name].status == "done" and not re.search(again, name)
-        )
+        stands = again is not None and name in held and not re.search(again, name)
         return held[name].fingerprint if stands else commit
 
-    outcomes = []
-    jobs = [Job(name, (name, turns), fingerprint(name)) for name in names]
-    measure("torchvision:resnet18")  # what an analysis imports, the server that children fork from is to hold
-    warm = ["timm", "torchvision", *(name for name in sys.modules if name.startswith("eyeshot."))]
-    for outcome in run(work, jobs, limits=LIMITS, store=STORE, warm=warm, label="zoo"):
-        outcomes.append(outcome)
-        print(" | ".join(as_row(outcome).cells()), flush=True)
-    return sorted(outcomes, key=lambda outcome: names.index(outcome.name))
+    jobs = [Job(name, argument, fingerprint(name)) for name, argument in arguments.items()]
+    return run(work, jobs, limits=limits, store=store, warm=warm, label=store.stem)
 
 
 def main() -> int:
@@ -327,9 +337,14 @@ def main() -> int:
     options = parser.parse_args()
     target = "zoo-families" if options.families else "zoo"
     names = representatives() if options.families else everything()
-    outcomes = campaign(
-        [name for name in names if re.search(options.only, name)], options.again, options.turns
-    )
+    arguments = {name: (name, options.turns) for name in names if re.search(options.only, name)}
+    measure("torchvision:resnet18")  # what an analysis imports, the server that children fork from is to hold
+    warm = ["timm", "torchvision", *(name for name in sys.modules if name.startswith("eyeshot."))]
+    outcomes = []
+    for outcome in campaign(work, arguments, STORE, limits=LIMITS, warm=warm, again=options.again):
+        outcomes.append(outcome)
+        print(" | ".join(as_row(outcome).cells()), flush=True)
+    outcomes.sort(key=lambda outcome: names.index(outcome.name))
     text = table(target, outcomes, options.turns)
     if not options.only:
         (ROOT / "results" / f"{target.replace('-', '_')}.md").write_text(text, encoding="utf-8")
