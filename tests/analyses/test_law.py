@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from eyeshot.analyses.boxes import Boxes
 from eyeshot.analyses.law import Laws
 from eyeshot.graph import Builder, Graph, Ref
-from eyeshot.relations import All, Table, Window, tables
+from eyeshot.relations import All, Prefix, Table, Window, tables
+from eyeshot.relations.resize import resize
 
 Step = tuple[str, tuple[int, ...]]
 
@@ -26,6 +27,14 @@ STEPS = st.one_of(
     st.tuples(st.just("crop"), st.tuples(st.integers(0, 3))),
     st.tuples(st.just("reflect"), st.tuples(st.integers(0, 3))),
     st.tuples(st.just("shuffle"), st.tuples(st.integers(2, 3))),
+    st.tuples(st.just("depth"), st.tuples(st.integers(2, 3))),
+    st.tuples(st.just("blocks"), st.tuples(st.integers(2, 4))),
+    st.tuples(st.just("mean"), st.tuples()),
+    st.tuples(st.just("mix"), st.tuples()),
+    st.tuples(st.just("turn"), st.tuples(st.integers(1, 5))),
+    st.tuples(st.just("lose"), st.tuples(st.integers(0, 5))),
+    st.tuples(st.just("resize"), st.tuples(st.sampled_from([2, 3, 5]), st.just(2))),
+    st.tuples(st.just("shifted"), st.tuples(st.integers(1, 2))),
 )
 
 
@@ -69,7 +78,40 @@ def step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
             wide = conv(b, x, 3, 1, 1, 1, 6 * times)
             cut = b.permute(b.reshape(wide, (1, 6, times, wide.shape[2])), (0, 1, 3, 2))
             return b.reshape(cut, (1, 6, times * wide.shape[2]))
+        case _:
+            return other_step(b, x, kind, numbers)
+
+
+def other_step(b: Builder, x: Ref, kind: str, numbers: tuple[int, ...]) -> Ref:
+    match kind, numbers:
+        case "depth", (times,):  # pieces of the axis become channels
+            cut = b.permute(cut_up(b, x, times), (0, 3, 1, 2))
+            return b.along(b.reshape(cut, (1, 6 * times, cut.shape[3])), {1: (All(), 6)})
+        case "blocks", (times,):  # all of a block sees all of the block
+            cut = cut_up(b, x, times)
+            return b.reshape(b.broadcast(b.reduce(cut, [3]), cut.shape), (1, 6, times * cut.shape[2]))
+        case "mean", ():
+            return b.normalise(x, [1])
+        case "mix", ():  # a prefix of the channels
+            return b.along(x, {1: (Prefix(), 6)})
+        case "turn", (shift,):
+            return b.along(x, {1: (tables.roll(shift, 6), 6)})
+        case "lose", (channel,):  # one channel reads nothing any more
+            kept = Table.of_rows([[c] if c != channel else [] for c in range(6)], 6)
+            return b.along(x, {1: (kept, 6)})
+        case "resize", (up, down):
+            count = x.shape[2] * up // down
+            return b.along(x, {2: (resize(x.shape[2], count, "linear", factor=up / down), count)})
+        case "shifted", (by,):
+            extent = x.shape[2]
+            return b.pointwise(b.slice(x, 2, 0, extent - by), b.slice(x, 2, by, extent))
     raise AssertionError(kind)
+
+
+def cut_up(b: Builder, x: Ref, times: int) -> Ref:
+    """The last axis as pieces of ``times``, less what is left over."""
+    count = x.shape[2] // times
+    return b.reshape(b.slice(x, 2, 0, count * times), (1, 6, count, times))
 
 
 @given(st.lists(STEPS, min_size=1, max_size=5))
@@ -85,6 +127,8 @@ def test_the_law_is_the_box_far_from_borders(steps: list[Step]) -> None:
             ideal = law.at(out.node, (0, channel, unit), 0)
             if ideal and not (ideal[0] > 1000 and ideal[1] < 5000):
                 continue  # too near a border
+            if box is None and any(kind == "lose" for kind, _ in steps):
+                continue  # a law doesn't know of channels that read nothing
             assert ideal == (box and box[0])
             assert found.size or box is None
             if box:
