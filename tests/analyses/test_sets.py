@@ -70,3 +70,20 @@ def test_a_scalar_has_a_matrix() -> None:
     builder = Builder()
     builder.input("x", ())
     assert Sets(builder.graph, 0, None).matrix(0).tolist() is True
+
+
+@given(graphs())
+def test_solid_fields_fill_their_boxes(graph: Graph) -> None:
+    number = graph.outputs["y"]
+    rank = len(graph.nodes[0].shape)
+    sets = Sets(graph, 0, range(rank))
+    reads = dependence(graph, number, "x")
+    fills = True
+    for unit in np.ndindex(*graph.nodes[number].shape):
+        places = np.nonzero(reads[unit])
+        if len(places[0]):
+            fills &= len(places[0]) == np.prod([np.ptp(each) + 1 for each in places])
+    if sets.exact(number):
+        assert not sets.solid(number) or fills
+        if len(sets.dependencies[number].terms) == 1:
+            assert sets.solid(number) == fills

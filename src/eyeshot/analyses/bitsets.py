@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 WORD = 64
-BITS = np.array([octet.bit_count() for octet in range(256)], np.uint8)
 
 
 class Bitset(SetLattice):
@@ -90,11 +90,42 @@ def members(words: NDArray[Any], extent: int) -> Mask:
     return np.unpackbits(octets, axis=-1, count=extent, bitorder="little").view(np.bool_)
 
 
-def counted(words: NDArray[Any]) -> NDArray[np.int64]:
-    """The number of members of each set (payload first)."""
-    octets = np.ascontiguousarray(words)[..., None].view(np.uint8)
-    counts: NDArray[np.int64] = BITS[octets].sum((0, -1), dtype=np.int64)
-    return counts
+@dataclass(frozen=True, slots=True)
+class Run:
+    """First and last member of every set, and how many there are; an empty set is (extent, -1, 0)."""
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    count: NDArray[np.int64]
+
+    @property
+    def whole(self) -> bool:
+        """Whether no set has a hole."""
+        return bool(((self.count == self.last - self.first + 1) | (self.count == 0)).all())
+
+    def where(self, there: Mask) -> Run:
+        """Empty where a term is absent."""
+        return Run(
+            np.where(there, self.first, np.iinfo(np.int64).max), np.where(there, self.last, -1), self.count
+        )
+
+    def hull(self, other: Run) -> Run:
+        """The ends of the union."""
+        return Run(np.minimum(self.first, other.first), np.maximum(self.last, other.last), self.count)
+
+    def fills(self, hull: Run) -> Mask:
+        """Where the set is all that lies between the ends of ``hull``."""
+        ends = (self.first == hull.first) & (self.last == hull.last)
+        filled: Mask = ends & (self.count == self.last - self.first + 1)
+        return filled
+
+
+def runs(words: NDArray[Any], extent: int) -> Run:
+    """The ends of sets (payload first)."""
+    held = members(words, extent)
+    count = held.sum(-1)
+    first = np.where(count > 0, held.argmax(-1), extent)
+    return Run(first, np.where(count > 0, extent - 1 - held[..., ::-1].argmax(-1), -1), count)
 
 
 @lru_cache(maxsize=64)

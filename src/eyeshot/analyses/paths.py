@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eyeshot.analyses.affine import SIGNS, LawSet, united
 from eyeshot.analyses.engine import Engine
 from eyeshot.analyses.lattices import FAR
 from eyeshot.analyses.lawset import Law
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from eyeshot.analyses.affine import LawSet
     from eyeshot.graph import Graph
 
@@ -27,10 +30,11 @@ class Spectrum(Mapping[int | None, int]):
     """Field size along one axis -> number of paths, smallest first.
 
     The size None has the paths that no size describes: those that see the whole axis whatever its extent, and those without
-    a law.
+    a law. Numbers are exact; ``reasons`` says why sizes may be too large (a network with very many kinds of paths).
     """
 
-    def __init__(self, counts: Mapping[int | None, int]) -> None:
+    def __init__(self, counts: Mapping[int | None, int], reasons: frozenset[str] = frozenset()) -> None:
+        self.reasons = reasons
         self._counts = dict(sorted(counts.items(), key=lambda each: (each[0] is None, each[0])))
 
     def __getitem__(self, size: int | None) -> int:
@@ -79,8 +83,29 @@ class _Counting(Law):
     counting = True
 
     def key(self, law: LawSet) -> Hashable:
-        """All that tells one law from another."""
-        return law.bounds.tobytes(), law.bounds.shape, law.steps, law.grows, law.unbounded, law.broken
+        """All that a size can come to depend on: not where a field starts, and nothing of one that has no size."""
+        if law.unbounded or law.broken:
+            return self._moves(law)
+        bounds = _from_zero(law).bounds
+        return bounds.tobytes(), bounds.shape, law.steps, law.grows
+
+    def likeness(self, law: LawSet) -> Hashable:
+        """What tells laws apart where there are very many: the largest size of all phases, not each phase's own."""
+        if law.unbounded or law.broken:
+            return self._moves(law)
+        return _size(law), law.bounds.shape, law.steps, law.grows
+
+    def union(self, laws: Sequence[LawSet]) -> LawSet:
+        """One law for several with one key or likeness."""
+        first = laws[0]
+        return first if first.unbounded or first.broken else united([_from_zero(law) for law in laws])
+
+    def _moves(self, law: LawSet) -> Hashable:
+        return tuple(self.varies(law, position) for position in range(len(law.steps)))
+
+
+def _from_zero(law: LawSet) -> LawSet:
+    return law.but(law.bounds - SIGNS.reshape(2, *(1 for _ in law.steps)) * law.bounds[0].min())
 
 
 class Paths:
@@ -95,7 +120,7 @@ class Paths:
         terms = self.dependencies[node].terms
         for term in [term for term in terms if not (local and term.context)] or terms:
             counts[_size(term.sets[0])] += term.count
-        return Spectrum(counts)
+        return Spectrum(counts, self.dependencies[node].reasons)
 
 
 def _size(law: LawSet) -> int | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from functools import reduce
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eyeshot.analyses.bitsets import Bitset, counted, members
+from eyeshot.analyses.bitsets import Bitset, Run, members, runs
 from eyeshot.analyses.engine import Engine, start
 from eyeshot.analyses.factors import flat
 from eyeshot.analyses.places import factor_places, picked, presence, present, unfactored
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from eyeshot.analyses.terms import Term
     from eyeshot.graph import Graph
 
     Index = Sequence[int | None]
@@ -64,25 +65,30 @@ class Sets:
         """Whether the field of every unit is the union of its terms' products."""
         return all(term.exact for term in self.dependencies[node].terms)
 
-    def fill(
-        self, node: int, extents: Sequence[NDArray[np.int64]], occupied: Mask, *, local: bool = False
-    ) -> bool:
-        """Whether, for every occupied unit, some term has as many indices on each axis as its box has room for.
-
-        ``extents`` (one array an axis) and ``occupied`` broadcast to the node's shape.
-        """
+    def solid(self, node: int, *, local: bool = False) -> bool:
+        """Whether every unit reads all of its box: on each axis a run of indices, which some one term holds whole."""
         dependency = self.dependencies[node]
-        shape = self._graph.nodes[node].shape
+        terms = [term for term in dependency.terms if not (local and term.context)] or dependency.terms
+        if len(terms) <= 1:
+            return not terms or all(
+                runs(sets, extent).whole for sets, extent in zip(terms[0].sets, self.extents, strict=True)
+            )
         sizes = flat(dependency.cutting)
-        filled = ~occupied
-        for term in dependency.terms:
-            if local and term.context:
-                continue
-            full = unfactored(presence(term, sizes)[None], dependency, shape)[0]
-            for sets, extent in zip(term.sets, extents, strict=True):
-                full = full & (unfactored(counted(sets)[None], dependency, shape)[0] == extent)
-            filled = filled | full
-        return bool(filled.all())
+        places = [_representatives(terms, position) for position in range(len(sizes))]
+        spans = [
+            [runs(_at(sets, places), extent) for sets, extent in zip(term.sets, self.extents, strict=True)]
+            for term in terms
+        ]
+        there = [
+            _at(presence(term, sizes)[None], places)[0] & (each[0].count > 0)
+            for term, each in zip(terms, spans, strict=True)
+        ]
+        hulls = [reduce(Run.hull, map(Run.where, axis, there)) for axis in zip(*spans, strict=True)]
+        whole = ~reduce(np.logical_or, there)
+        for present_at, each in zip(there, spans, strict=True):
+            same = (own.fills(hull) for own, hull in zip(each, hulls, strict=True))
+            whole = whole | reduce(np.logical_and, same, present_at)
+        return bool(whole.all())
 
     def mask(self, node: int, index: Sequence[int]) -> Mask:
         """What one unit reads, over the axes asked about; holds the field, and is it where ``exact``."""
@@ -109,3 +115,19 @@ class Sets:
             held = members(unfactored(words, dependency, shape), self.extents[0])
             out |= held.reshape((*held.shape[:-1], *self._graph.nodes[self._source].shape))
         return out
+
+
+def _representatives(terms: Sequence[Term], position: int) -> NDArray[np.int64] | None:
+    """One index for each pattern of masks along a factor on which no sets vary; None: all of them."""
+    if any(sets.shape[position + 1] != 1 for term in terms for sets in term.sets):
+        return None
+    masks = [term.masks[position] for term in terms if position in term.masks]
+    return np.unique(np.stack(masks), axis=1, return_index=True)[1] if masks else None
+
+
+def _at(array: NDArray[Any], places: Sequence[NDArray[np.int64] | None]) -> NDArray[Any]:
+    """An array (payload first) at chosen indices of its factors."""
+    for position, place in enumerate(places):
+        if place is not None and array.shape[position + 1] != 1:
+            array = array.take(place, position + 1)
+    return array

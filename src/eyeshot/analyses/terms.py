@@ -14,15 +14,18 @@ from eyeshot.analyses.factors import recut as between
 from eyeshot.analyses.masks import cut_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
     Masks = dict[int, Mask]
 
-FEW, JOINT, CAP = 4, 12, 96
-"""More terms than FEW (JOINT, where products count) are united where that is cheap, more than CAP always."""
+FEW, JOINT, CAP, MANY = 4, 12, 96, 512
+"""More terms than FEW (JOINT, where products count) are united where that is cheap, more than CAP always.
+
+More than MANY groups of paths are made fewer by taking what is much alike for one.
+"""
 
 
 @dataclass(slots=True)
@@ -96,14 +99,24 @@ class Terms:
         return self._fitting(cutting, terms)
 
     def _counted(self, terms: list[Term]) -> list[Term]:
-        """Equal terms as one, for as many paths as they were; no other is touched."""
-        kept: dict[Any, Term] = {}
+        """Equal terms as one, for as many paths as they were; past MANY of them, also those that are much alike."""
+        kept = self._tallied(terms, self.lattice.key)
+        if len(kept) <= MANY:
+            return kept
+        self.widened = True
+        return self._tallied(kept, self.lattice.likeness)
+
+    def _tallied(self, terms: list[Term], key: Callable[[Any], Hashable]) -> list[Term]:
+        kept: dict[Any, list[Term]] = {}
         for term in terms:
             masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
-            key = (term.context, masks, tuple(map(self.lattice.key, term.sets)))
-            held = kept.get(key)
-            kept[key] = term if held is None else replace(held, count=held.count + term.count)
-        return list(kept.values())
+            kept.setdefault((term.context, masks, *map(key, term.sets)), []).append(term)
+        return [
+            alike[0]
+            if len(alike) == 1
+            else replace(self._united(alike), count=sum(term.count for term in alike))
+            for alike in kept.values()
+        ]
 
     def _united(self, terms: list[Term]) -> Term:
         """Terms with one key as one."""

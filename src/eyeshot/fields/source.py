@@ -103,9 +103,7 @@ class Source:
         """Whether the field of every unit is its whole box; None where sets can not tell."""
         if self.sets is None or not self.sets.exact(node):
             return None
-        starts, stops, occupied = self.boxes.arrays(node, self.graph.nodes[node].shape, local=local)
-        extents = [stop - start for start, stop in zip(starts, stops, strict=True)]
-        return self.sets.fill(node, extents, occupied, local=local)
+        return self.sets.solid(node, local=local)
 
     def law(self, node: int, axis: int, *, local: bool = False) -> AxisLaw:
         """The law of a tensor along one axis.
