@@ -17,6 +17,7 @@ from eyeshot.frontends.torch import context
 from eyeshot.frontends.torch.lower import load_lowerings
 from eyeshot.frontends.torch.ops.convolution import convolution
 from eyeshot.proof import Proof
+from eyeshot.proof.rules import call
 from tests.mystery import Mystery
 from tests.networks import draw_network
 from tests.reference_networks import NETWORKS
@@ -343,3 +344,14 @@ def test_a_report_carries_its_proof():
     other = eyeshot.analyze(nn.ReLU(), (1, 3, 8, 9))
     with pytest.raises(eyeshot.QuestionError, match="ReLU"):
         other.attach(proof)
+
+
+def test_a_rule_that_fails_is_our_defect(monkeypatch):
+    def failing(_: object) -> Callable[[object], list[Tensor]]:
+        return lambda twins: [1 / 0]
+
+    model = nn.ReLU()
+    report = eyeshot.analyze(model, (1, 3, 8, 9))
+    monkeypatch.setitem(call._RULES, "pointwise", failing)
+    with pytest.raises(eyeshot.GraphError, match=r"relu failed: ZeroDivisionError"):
+        eyeshot.verify(model, report)

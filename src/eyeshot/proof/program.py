@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from eyeshot.errors import GraphError
 
 Twins = Mapping[int, Tensor]
 Linear = Callable[[Twins], Sequence[Tensor]]
@@ -14,8 +17,9 @@ Linear = Callable[[Twins], Sequence[Tensor]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One linear map: the twins in ``outputs`` from those in ``inputs``."""
+    """One linear map, standing for ``op``: the twins in ``outputs`` from those in ``inputs``."""
 
+    op: str
     linear: Linear
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
@@ -35,14 +39,19 @@ class Program:
     flags: dict[int, frozenset[tuple[str, str]]] = field(default_factory=lambda: {0: frozenset()})
 
     def add(
-        self, linear: Linear, inputs: Sequence[int], outputs: int, flags: frozenset[tuple[str, str]]
+        self,
+        op: str,
+        linear: Linear,
+        inputs: Sequence[int],
+        outputs: int,
+        flags: Iterable[tuple[str, str]] = (),
     ) -> list[int]:
         """Append a step with so many outputs; their slots."""
         first = len(self.flags)
         slots = list(range(first, first + outputs))
         inherited = frozenset[tuple[str, str]]().union(flags, *(self.flags[slot] for slot in inputs))
         self.flags.update(dict.fromkeys(slots, inherited))
-        self.steps.append(Step(linear, tuple(inputs), tuple(slots)))
+        self.steps.append(Step(op, linear, tuple(inputs), tuple(slots)))
         return slots
 
     def run(self, x: Tensor, wanted: set[int]) -> dict[int, Tensor]:
@@ -54,7 +63,8 @@ class Program:
         with torch.enable_grad():
             for number in needed:
                 step = self.steps[number]
-                twins.update(zip(step.outputs, step.linear(twins), strict=False))
+                with excused(step.op):
+                    twins.update(zip(step.outputs, step.linear(twins), strict=False))
                 for slot in {*step.inputs, *step.outputs}:
                     if last.get(slot, -1) <= number and slot not in wanted:
                         twins.pop(slot, None)
@@ -68,6 +78,18 @@ class Program:
                 open_slots.update(self.steps[number].inputs)
                 found.append(number)
         return found[::-1]
+
+
+@contextmanager
+def excused(op: str) -> Iterator[None]:
+    """A rule that fails is a defect of ours, and no model's."""
+    try:
+        yield
+    except Exception as error:
+        raise GraphError(
+            f"the linear form of {op} failed: {type(error).__name__}: {error}. "
+            "This is a defect of eyeshot's proof, not of the model or the report; please report it"
+        ) from error
 
 
 def thin(twin: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import TensorWeakRef, WeakTensorKeyDictionary
 
 from eyeshot.proof.blind import HIDING
-from eyeshot.proof.program import Linear, Program, Twins
+from eyeshot.proof.program import Linear, Program, Twins, excused
 from eyeshot.proof.rules import Call, rule_of
 
 _LEVELS = 4
@@ -41,7 +41,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._enlist(x)
         for other in others:
             if other is not x:
-                (self._slots[other],) = self.program.add(_nothing(other.shape), (), 1, frozenset())
+                (self._slots[other],) = self.program.add("input", _nothing(other.shape), (), 1)
         for buffer in model.buffers():
             self._learned[buffer] = buffer.is_floating_point() and not _is_mask(buffer)
 
@@ -91,12 +91,13 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if call.name in HIDING:
             call.flag("hides")
         rule = rule_of(call)
-        linear = rule(call) if rule else None
+        with excused(call.name):
+            linear = rule(call) if rule else None
         if linear is None:
             call.flag("misses", "hides")
             shapes = [tensor.shape for tensor in call.outputs]
             linear, call.count = (lambda twins: [twins[0].new_zeros(s) for s in shapes]), len(shapes)
-        new = self.program.add(linear, slots, call.count, frozenset(call.flags))
+        new = self.program.add(call.name, linear, slots, call.count, call.flags)
         if call.support is not None and new:
             self.supports[new[0]] = call.support
         if call.replaces:
@@ -155,7 +156,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return [torch.where(hit, new, old).reshape(shape)]
 
         inputs = [each for each in (before, slot) if each is not None]
-        (self._slots[other],) = self.program.add(linear, inputs, 1, frozenset())
+        (self._slots[other],) = self.program.add("a write into a view", linear, inputs, 1)
 
 
 def _nothing(shape: torch.Size) -> Linear:

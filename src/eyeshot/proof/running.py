@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules import module as hooks
 
-from eyeshot.errors import CaptureError, InputError
+from eyeshot.errors import CaptureError, EyeshotError
 from eyeshot.frontends.torch.modules import ModuleTree, leaves, untouched
 
 Seen = Callable[[str, Tensor], None]
@@ -126,7 +126,7 @@ def explained(model: str) -> Iterator[None]:
     """Whatever the model's own code raises, as one of our errors."""
     try:
         yield
-    except (InputError, CaptureError):
+    except EyeshotError:
         raise
     except Exception as error:
         raise CaptureError(
