@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import eyeshot
-from eyeshot import InputError, QuestionError
+from eyeshot import InputError, QuestionError, testing
 from eyeshot.testing import (
     PromiseError,
     assert_batch_independent,
@@ -430,8 +432,8 @@ def test_the_same_field() -> None:
     shape = (1, 2, 24, 24)
     assert_same_field(UNet(), UNet(), input_size=shape)
     error = broken(assert_same_field, UNet(), UNet(5), input_size=shape)
-    assert "first of all" in str(error)
-    assert "deep" in str(error).partition("first of all")[2]
+    assert "first module to differ" in str(error)
+    assert "deep" in str(error).partition("first module to differ")[2]
     example = error.counterexample
     assert dependence(UNet(5), shape, None, example.unit, example.element)
     assert not dependence(UNet(), shape, None, example.unit, example.element)
@@ -517,6 +519,26 @@ def test_importing_loads_nothing_heavy() -> None:
     code = "import sys, eyeshot.testing; print({'numpy', 'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_the_page_on_testing_holds() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text(encoding="utf-8")
+    example, message = (
+        re.search(rf"^```{kind}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL).group(1)
+        for kind in ("python", "text")
+    )
+    names: dict[str, object] = {}
+    exec(example, names)
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    assert len(tests) == 4
+    for test in tests:
+        test()
+    decoder = nn.GRU(16, 32, batch_first=True, bidirectional=True).eval()
+    error = broken(assert_causal, decoder, layer="0", input_size=(1, 20, 16), layout="NTC")
+    assert str(error) == message.strip()
+    assert set(re.findall(r"^\| `(assert_\w+)\(", page, re.MULTILINE)) == {
+        name for name in testing.__all__ if name.startswith("assert_")
+    }
 
 
 def test_long_paths_are_shortened() -> None:

@@ -96,7 +96,7 @@ def spreads(field: Field, places: Sequence[Place], halos: Sequence[tuple[int, in
                 reach = law or f"{(int(excess.max()) + promised * under) / under:g} {side} its place"
                 measured = f"{field.name} reads {reach} along {letter}, promised at most {promised} {side}"
                 edge = int(base.flat[unit[place.axis]])
-                limit = -(-(edge + top) // under) + promised if last else -(-edge // under) - promised
+                limit = (edge + top) // under + promised if last else -(-edge // under) - promised
                 return _farthest(field, unit, which, measured, last=bool(last), limit=limit)
             if found is not None and found[last] > promised:
                 return Breach(

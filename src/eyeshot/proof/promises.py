@@ -5,32 +5,27 @@ Users import them from :mod:`eyeshot.testing`. All of this file loads without a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from eyeshot.errors import InputError, QuestionError
-from eyeshot.proof.broken import PromiseError
+from eyeshot.proof.settling import (
+    Reading,
+    each_axis,
+    error_of,
+    fields_of,
+    first_of,
+    halos_of,
+    report_of,
+    settle,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from eyeshot.fields import Field, Report
+    from eyeshot.fields import Report
     from eyeshot.fields.field import View
-    from eyeshot.frontends.registry import OnUnknown
     from eyeshot.proof.evidence import Breach
-
-    Halo = int | tuple[int, int] | Sequence[tuple[int, int]]
-
-
-class Reading(TypedDict, total=False):
-    """How to read the model: the options of `eyeshot.analyze`; none beside a report."""
-
-    input_size: Sequence[int]
-    inputs: Any
-    kwargs: Mapping[str, Any]
-    input: str
-    layout: str | Mapping[str, str]
-    on_unknown: OnUnknown
-    weights: str
+    from eyeshot.proof.settling import Halo
 
 
 def assert_sees(
@@ -74,10 +69,10 @@ def assert_sees(
     __tracebackhide__ = True
     from eyeshot.proof.breaches import too_small
 
-    report = _report(model, axes, view, how)
-    wanted, strides = _each(size, report, "size"), _each(stride, report, "stride")
+    report = report_of(model, axes, view, how)
+    wanted, strides = each_axis(size, report, "size"), each_axis(stride, report, "stride")
     shown = f"size={size}" + (f", stride={stride}" if stride is not None else "")
-    _settle(
+    settle(
         f"assert_sees({report.model}, {layer!r}, {shown})",
         report,
         lambda each: too_small(each[layer], wanted, strides),
@@ -121,20 +116,20 @@ def assert_causal(
     """
     __tracebackhide__ = True
     from eyeshot.proof.breaches import looks_ahead
-    from eyeshot.proof.evidence import placed
+    from eyeshot.proof.evidence import blind, placed
 
-    report = _report(model, axis, None, how)
+    report = report_of(model, axis, None, how)
     if len(report.axes) != 1:
         raise QuestionError(
             f"axis={axis!r} are the axes {report.axes} of {report.input!r}: causality is about one"
         )
-    places = [None if field.empty else placed(field, 0, output_axis) for field in _fields(report, layer)]
-    _settle(
+    places = [None if blind(field) else placed(field, 0, output_axis) for field in fields_of(report, layer)]
+    settle(
         f"assert_causal({report.model}, {axis!r}, lookahead={lookahead})",
         report,
-        lambda each: _first(
+        lambda each: first_of(
             looks_ahead(field, place, lookahead)
-            for field, place in zip(_fields(each, layer), places, strict=True)
+            for field, place in zip(fields_of(each, layer), places, strict=True)
             if place is not None
         ),
     )
@@ -169,17 +164,17 @@ def assert_batch_independent(
     __tracebackhide__ = True
     from eyeshot.proof.breaches import mixes
 
-    report = _report(model, "batch", None, how)
+    report = report_of(model, "batch", None, how)
     extents = [report.input_shape[axis] for axis in report.spatial[report.input].axes]
     if extents[0] < 2:
         raise InputError(
             f"{report.input!r} has shape {report.input_shape}: samples can only mix in a batch of 2 or more; pass an "
             "input_size (or inputs) with a larger batch"
         )
-    _settle(
+    settle(
         f"assert_batch_independent({report.model})",
         report,
-        lambda each: _first(mixes(field, output_axis) for field in _fields(each, layer)),
+        lambda each: first_of(mixes(field, output_axis) for field in fields_of(each, layer)),
     )
 
 
@@ -219,14 +214,14 @@ def assert_local(
     """
     __tracebackhide__ = True
     from eyeshot.proof.breaches import spreads, unbounded
-    from eyeshot.proof.evidence import all_placed
+    from eyeshot.proof.evidence import all_placed, blind
 
-    report = _report(model, axes, view, how)
-    halos = _halos(halo, report)
+    report = report_of(model, axes, view, how)
+    halos = halos_of(halo, report)
 
     def find(each: Report) -> Breach | None:
-        for field in _fields(each, layer):
-            if field.empty:
+        for field in fields_of(each, layer):
+            if blind(field):
                 continue
             whole = [axis for axis, law in enumerate(field.law) if law.unbounded]
             if whole:
@@ -241,7 +236,7 @@ def assert_local(
         return ('without global context the promise is kept (view="local")',) if kept else ()
 
     name = "" if layer is None else f"{layer!r}, "
-    _settle(f"assert_local({report.model}, {name}halo={halo})", report, find, hint=hint)
+    settle(f"assert_local({report.model}, {name}halo={halo})", report, find, hint=hint)
 
 
 def assert_same_field(
@@ -283,24 +278,24 @@ def assert_same_field(
     if isinstance(first, Field) and isinstance(second, Field):
         breach = differs(first, second, units)
         if breach is not None:
-            raise _error("assert_same_field(first, second)", breach)
+            raise error_of("assert_same_field(first, second)", breach)
         return
     if isinstance(first, Field) or isinstance(second, Field):
         raise InputError("a field is compared with a field: take both from a report, report[layer]")
-    one = _report(first, axes, view, how)
-    other = one if first is second else _report(second, axes, view, how)
+    one = report_of(first, axes, view, how)
+    other = one if first is second else report_of(second, axes, view, how)
     names = layer if isinstance(layer, tuple) else (layer, layer)
-    pairs = _fields(one, names[0]), _fields(other, names[1])
+    pairs = fields_of(one, names[0]), fields_of(other, names[1])
     if len(pairs[0]) != len(pairs[1]):
         raise QuestionError(
             f"{one.model} has {len(pairs[0])} outputs and {other.model} has {len(pairs[1])}: name the layer to compare"
         )
-    breach = _first(differs(*pair, units) for pair in zip(*pairs, strict=True))
+    breach = first_of(differs(*pair, units) for pair in zip(*pairs, strict=True))
     if breach is not None:
         since = first_unlike(one, other) if names[0] == names[1] else None
-        notes = (f"first of all, {since}",) if since else ()
+        notes = (f"first module to differ: {since}",) if since else ()
         named = "" if layer is None else f", {layer!r}"
-        raise _error(f"assert_same_field({one.model}, {other.model}{named})", breach, notes)
+        raise error_of(f"assert_same_field({one.model}, {other.model}{named})", breach, notes)
 
 
 def assert_independent(
@@ -334,101 +329,13 @@ def assert_independent(
     __tracebackhide__ = True
     from eyeshot.proof.breaches import depends
 
-    report = _report(model, None, None, how)
+    report = report_of(model, None, None, how)
     place = element if element is not None else (None,) * len(report.input_shape)
 
     def find(each: Report) -> Breach | None:
-        return _first(
+        return first_of(
             depends(f, unit if unit is not None else (None,) * len(f.shape), place)
-            for f in _fields(each, layer)
+            for f in fields_of(each, layer)
         )
 
-    _settle(f"assert_independent({report.model})", report, find)
-
-
-def _report(model: Any, axes: str | None, view: View | None, how: Reading) -> Report:
-    from eyeshot.fields import Report
-    from eyeshot.pipeline import analyze
-
-    if isinstance(model, Report):
-        if how:
-            raise InputError(
-                f"{', '.join(how)} say how to read a model, and a report has been read: leave them out"
-            )
-        report = model.about(model.input, axes)
-    else:
-        report = analyze(model, axes=axes or "spatial", **how)
-    return report.view(view) if view is not None else report
-
-
-def _fields(report: Report, layer: str | None) -> list[Field]:
-    return report.outputs if layer is None else [report[layer]]
-
-
-def _first(breaches: Any) -> Breach | None:
-    return next((breach for breach in breaches if breach is not None), None)
-
-
-def _each(value: Any, report: Report, name: str) -> tuple[Any, ...]:
-    """One value for every axis, or those given."""
-    rank = len(report.axes)
-    if value is None or hasattr(value, "__index__"):
-        return (value,) * rank
-    if len(value) != rank:
-        raise QuestionError(
-            f"{name}={value} has {len(value)} entries, and {report.input!r} {rank} axes ({report.axes})"
-        )
-    return tuple(value)
-
-
-def _halos(halo: Halo, report: Report) -> list[tuple[int, int]]:
-    if isinstance(halo, int):
-        return [(halo, halo)] * len(report.axes)
-    if len(halo) == 2 and all(isinstance(side, int) for side in halo):
-        low, high = halo
-        return [(low, high)] * len(report.axes)  # type: ignore[list-item]
-    return list(_each(halo, report, "halo"))
-
-
-def _settle(
-    promise: str,
-    report: Report,
-    find: Callable[[Report], Breach | None],
-    *,
-    least: bool = False,
-    hint: Callable[[], tuple[str, ...]] = tuple,
-) -> None:
-    """Raise where a promise is broken. ``least`` promises hold only if they hold without the over-approximated ops."""
-    __tracebackhide__ = True
-    from eyeshot.proof.evidence import certain
-
-    upper = find(report)
-    if upper is None and not least:
-        return
-    sure = certain(report)
-    lower = upper if sure is report else find(sure)
-    if lower is None and least:
-        return
-    shown = (upper or lower) if least else (lower or upper)
-    assert shown is not None
-    raise _error(promise, shown, (*hint(), *report.notes), report if None in {upper, lower} else None)
-
-
-def _error(
-    promise: str, breach: Breach, notes: Sequence[str] = (), doubtful: Report | None = None
-) -> PromiseError:
-    """The error of a breach; ``doubtful`` is the report where over-approximation alone breaks the promise."""
-    from eyeshot.graph.reasons import REASONS
-
-    lines = [breach.measured, f"promised: {promise}"]
-    if breach.example is not None:
-        lines.append(str(breach.example))
-    lines += [f"note: {note}" for note in (*breach.notes, *notes)]
-    if doubtful is not None:
-        codes = sorted({node.reason for node in doubtful.graph.nodes if node.reason is not None})
-        lines.append("not certain: only ops that are over-approximated break this promise")
-        lines += [f"    {code}: {REASONS.get(code, 'no more is known')}" for code in codes]
-    error = PromiseError("\n".join(lines))
-    error.counterexample = breach.example
-    error.certain = doubtful is None and breach.confirmed
-    return error
+    settle(f"assert_independent({report.model})", report, find)
