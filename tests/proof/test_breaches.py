@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyeshot.errors import QuestionError
-from eyeshot.fields import Report
+from eyeshot.fields import Field, Report
 from eyeshot.fields.axes import InputAxes
-from eyeshot.graph import Graph
+from eyeshot.graph import Builder, Graph
 from eyeshot.proof.evidence import placed
 from eyeshot.relations import Constant
 from eyeshot.testing import (
@@ -192,9 +192,18 @@ def test_the_input_is_what_it_is_about() -> None:
         assert_independent(asked(_identity(), 0)[0], "z")
 
 
-def _identity() -> Graph:
-    from eyeshot.graph import Builder
+def test_a_box_that_is_too_wide_breaks_no_promise_for_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    report, _ = asked(_identity(), 1)
+    assert_causal(report, "C")
+    wide = [np.zeros((1, 3), np.int64)], [np.full((1, 3), 3)], np.ones((1, 3), np.bool_)
+    monkeypatch.setattr(Field, "boxes", lambda _: wide)
+    with pytest.raises(PromiseError, match="not certain: the box") as caught:
+        assert_causal(report, "C")
+    assert not caught.value.certain
+    assert caught.value.counterexample is None
 
+
+def _identity() -> Graph:
     builder = Builder()
     builder.graph.outputs["y"] = builder.input("x", (2, 3)).node
     return builder.graph

@@ -112,6 +112,9 @@ def error_of(
     if breach.example is not None:
         lines.append(str(breach.example))
     lines += [f"note: {note}" for note in (*breach.notes, *notes)]
+    if not breach.confirmed:
+        lines.append("not certain: the box of a unit breaks this promise, its mask does not (many-terms)")
+        lines.append(f"    many-terms: {REASONS['many-terms']}")
     if doubtful is not None:
         codes = sorted({node.reason for node in doubtful.graph.nodes if node.reason is not None})
         lines.append("not certain: only ops that are over-approximated break this promise")
