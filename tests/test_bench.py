@@ -77,7 +77,8 @@ def test_a_small_network_through_every_stage(bench):
     assert len(calls) == 1
     found = bench.parts(network(), network("meta"), SIZE, 1)
     assert min(vars(found).values()) > 0
-    promised, stated = bench.shares("small", found, 0.15)
+    promised, stated, sets, mask = bench.shares("small", found, 0.15, 0.08)
+    assert (sets.ours, mask.ours) == (found.sets, found.mask)
     assert promised.ours == found.boxes + found.law
     assert stated.ours == pytest.approx(promised.ours + found.lowering)
     assert promised.peer == stated.peer == found.plain
@@ -122,13 +123,20 @@ ZOO = """# Zoo families
 """
 
 
-def test_the_worst_family_is_read_from_the_table(bench):
-    row = bench.worst_family(ZOO)
+def test_the_worst_of_the_zoo_is_read_from_the_table(bench, tmp_path):
+    place = tmp_path / "zoo.md"
+
+    def ask(text, *limits):
+        place.write_text(text, encoding="utf-8")
+        return bench.of_the_zoo(place, ["boxes", "law"], *limits)
+
+    (row,) = ask(ZOO, 1)
     assert "timm:two" in row.what
     assert "worst of 2" in row.what
     assert (row.ours, row.peer, row.kept) == (32, 40, True)
-    assert bench.worst_family(ZOO.replace("30.5", "39.5")).kept is False
-    assert bench.worst_family("").kept is False
+    assert ask(ZOO.replace("30.5", "39.5"), 1)[0].kept is False
+    assert [row.kept for row in ask(ZOO, 1, 0.5)] == [True, False]
+    assert ask("", 1)[0].kept is False
 
 
 def test_fresh_processes(bench, monkeypatch):
@@ -148,7 +156,7 @@ def test_the_record(bench):
         bench.within("other", 2, 1, "that", 1.5),
         bench.Row("plain", 3),
     ]
-    text = bench.record(rows, bench.Parts(12, 4, 2, 2, 40), [("a process", 512.4)], 3)
+    text = bench.record(rows, bench.Parts(12, 4, 2, 2, 1, 1, 40), [("a process", 512.4)], 3)
     lines = text.splitlines()
     assert "| this | 10.00 | 60.00 | that | 6x | at least 5x faster | yes |" in lines
     assert "| other | 2.00 | 1.00 | that | 2x | at most 1.5x of the peer | **no** |" in lines
@@ -166,7 +174,7 @@ def test_the_record(bench):
 def test_a_broken_promise_fails_the_command(bench, monkeypatch, tmp_path, capsys, kept, status):
     rows = [bench.Row("this", 1, kept=kept)]
     monkeypatch.setattr(
-        bench, "measure", lambda rounds: (rows, bench.Parts(1, 1, 1, 1, 1), [("a process", 7)])
+        bench, "measure", lambda rounds: (rows, bench.Parts(1, 1, 1, 1, 1, 1, 1), [("a process", 7)])
     )
     monkeypatch.setattr(bench, "RESULT", tmp_path / "results" / "bench.md")
     monkeypatch.setattr(sys, "argv", ["run.py", "--rounds", "2"])
