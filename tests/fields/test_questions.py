@@ -178,6 +178,17 @@ def test_paths_of_a_residual_network() -> None:
     assert (high.total, high.min, high.max, high.mean) == (8, 1, 7, 4)
 
 
+def test_units_behind_nothing_but_padding_are_empty() -> None:
+    class Rest(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.pad(x, (0, 3))[..., -3:] @ torch.ones(3, 2)
+
+    out = eyeshot.analyze(Rest(), (1, 1, 4, 5)).outputs[0]
+    assert out.empty
+    assert out.at(0, 0, 0, 0).empty
+    assert not out.mask(0, 0, 0, 0).any()
+
+
 class Attention(nn.Module):
     """Self-attention under a mask that is made from the lengths of the tokens given, or from their number."""
 

@@ -152,7 +152,7 @@ class Field:
     @property
     def empty(self) -> bool:
         """Whether no unit reads this input."""
-        return not self.source.boxes.dependencies[self.node].terms
+        return not self.boxes()[2].any()
 
     @cached_property
     def share(self) -> float:
