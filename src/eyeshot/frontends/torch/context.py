@@ -10,7 +10,7 @@ from eyeshot.relations import All
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from eyeshot.frontends.torch.trace import Call
+    from eyeshot.frontends.torch.trace import Call, Value
 
     Lowering = Callable[..., Ref | Sequence[Ref | None] | None]
 
@@ -23,7 +23,8 @@ def lowers(*names: str) -> Callable[[F], F]:
     """Register a function as the lowering of ATen ops, by their full names ("aten.add.Tensor").
 
     It is called as ``function(ctx, *args, **kwargs)`` with a `Ref` in the place of every tensor, and returns a `Ref`, or
-    one a tensor output in their order. It is not called where no operand depends on an input: that output is constant.
+    one a tensor output in their order; an output left out (or None) is dense if it is read at all. It is not called where
+    no operand depends on an input: that output is constant.
     """
 
     def register(function: F) -> F:
@@ -40,6 +41,11 @@ class Context(Builder):
     """A builder with the call that is being lowered."""
 
     call: Call
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Outputs that a lowering left out, with the operands of their call: dense, should anybody read them.
+        self.unsaid: dict[Value, list[Ref]] = {}
 
     @property
     def output_shape(self) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections import Counter, defaultdict
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 from eyeshot.errors import GraphError, UnsupportedOpError
@@ -76,6 +77,8 @@ def _refuse_unknown(trace: Trace) -> None:
 
 
 def _ref(ctx: Context, value: Value, refs: dict[Value, Ref]) -> Ref:
+    if value not in refs and value in ctx.unsaid:
+        refs[value] = ctx.dense(ctx.unsaid[value], value.shape, UNKNOWN)
     if value not in refs:
         constant = ctx.constant(value.shape)
         refs[value] = constant if value.known is None else constant._replace(known=value.known)
@@ -118,8 +121,11 @@ def _lower_call(ctx: Context, call: Call, refs: dict[Value, Ref]) -> None:
     lowered = [result] if isinstance(result, Ref) else list(result or ())
     if len(lowered) > len(call.outputs):
         raise GraphError(f"{call.op} has {len(call.outputs)} outputs, its lowering gave {len(lowered)}")
-    for value, ref in zip(call.outputs, lowered, strict=False):
-        if value is None or ref is None:
+    for value, ref in zip_longest(call.outputs, lowered):
+        if value is None:
+            continue
+        if ref is None:
+            ctx.unsaid[value] = operands
             continue
         if value.shape != ref.shape:
             raise GraphError(

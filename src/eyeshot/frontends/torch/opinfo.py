@@ -24,6 +24,7 @@ KEPT = frozenset(
         "feature_alpha_dropout.default",
         "pixel_shuffle.default", "pixel_unshuffle.default", "channel_shuffle.default",
         "grid_sampler.default",
+        "quantile.default", "quantile.scalar", "nanquantile.default", "nanquantile.scalar",
         "max_pool1d.default", "max_pool2d.default", "max_pool3d.default",
         "adaptive_avg_pool1d.default", "adaptive_avg_pool2d.default", "adaptive_avg_pool3d.default",
     )

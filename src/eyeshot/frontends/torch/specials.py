@@ -14,6 +14,7 @@ from torch import Tensor
 
 from eyeshot.frontends.torch import aliases, constants
 from eyeshot.frontends.torch.nodes import DataDependent, dtype_name, node_of
+from eyeshot.frontends.torch.opinfo import describe
 from eyeshot.frontends.torch.shortcuts import spread
 from eyeshot.frontends.torch.trace import Value
 
@@ -54,6 +55,17 @@ def convolution(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]
         options["groups"],
     )
     return recorder.apply(_ATEN.convolution.default, full, {})
+
+
+@special("_native_batch_norm_legit.default", "_batch_norm_with_update.default")
+def updating_batch_norm(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """A batch norm that writes its running statistics besides: its functional form, and two copies."""
+    options = _arguments(func, args, kwargs)
+    functional = getattr(_ATEN, f"{func._opname}_functional").default
+    *outputs, mean, variance = recorder.apply(functional, tuple(options.values()), {})
+    for held, new in ((options["running_mean"], mean), (options["running_var"], variance)):
+        recorder.write(_ATEN.copy_.default, describe(_ATEN.copy_.default), (held, new), {})
+    return tuple(outputs)
 
 
 @special("conv_transpose1d.default", "conv_transpose2d.input", "conv_transpose3d.input")

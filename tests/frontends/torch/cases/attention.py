@@ -156,6 +156,11 @@ CASES = [
         reason="mask-varies",
     ),
     Case("masks of heads", shifted, QKV, oracles=("gradient",), reason="mask-varies"),
+    Case(
+        "grouped queries of one sample",
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, enable_gqa=True),
+        ((4, 2, 3), (2, 2, 3, 3), (2, 2, 3, 2)),
+    ),
     Case("multi-head", SelfAttention(need_weights=False), ((2, 3, 4),), oracles=("gradient",)),
     Case("multi-head with weights", SelfAttention(need_weights=True), ((2, 3, 4),), oracles=("gradient",)),
 ]

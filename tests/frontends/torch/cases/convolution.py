@@ -75,13 +75,23 @@ CASES = [
         "conv2d-computed-weights-padded",
         lambda x, w: F.conv2d(x, w, padding=1),
         ((1, 2, 3, 3), (2, 2, 2, 2)),
-        reason="computed-weights",
+        oracles=("gradient",),  # a NaN weight times the 0 of padding is NaN
     ),
     Case(
         "transposed2d-computed-weights",
         lambda x, w: F.conv_transpose2d(x, w, stride=2, groups=2),
         ((1, 4, 2, 2), (4, 2, 2, 2)),
-        reason="computed-weights",
+    ),
+    Case(
+        "transposed1d-computed-weights-padded",
+        lambda x, w: F.conv_transpose1d(x, w, stride=2, padding=2, output_padding=1, dilation=2),
+        ((1, 2, 5), (2, 1, 3)),
+    ),
+    Case(
+        "conv-tbc-computed-weights",
+        lambda x, w, b: torch.conv_tbc(x, w, b, 1),
+        ((4, 1, 2), (3, 2, 2), (2,)),
+        oracles=("gradient",),
     ),
     Case("conv-tbc", Tbc(), ((4, 1, 2),)),
     Case("deformable", Deform(), make=_deform_inputs, reason="data-dependent-index", oracles=("gradient",)),

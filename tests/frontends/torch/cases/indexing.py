@@ -40,6 +40,18 @@ def weighted_bag(table, weights):
     return F.embedding_bag(indices, table, offsets, mode="sum", per_sample_weights=weights)
 
 
+def masked_index(x):
+    rows, columns = torch.tensor([[0], [5]]), torch.tensor([[1, 0, -1]])
+    mask = torch.tensor([[True, False, True], [True, True, False]])
+    return torch.ops.aten._unsafe_masked_index(x, mask, [rows, columns], 0.0)
+
+
+def masked_index_added(x, values):
+    rows, columns = torch.tensor([[0], [5]]), torch.tensor([[1, 0]])
+    mask = torch.tensor([[True, False], [True, True]])
+    return torch.ops.aten._unsafe_masked_index_put_accumulate(x, mask, [rows, columns], values)
+
+
 CASES = [
     Case("index axis", lambda x: x[:, torch.tensor([2, 0, 0])], X),
     Case("index outer", lambda x: x[ROWS, torch.tensor([2, 1, 1])], X),
@@ -112,5 +124,16 @@ CASES = [
     Case(
         "masked_select", lambda x: x[x > 0], ((2, 2),), reason="data-dependent-shape", oracles=("gradient",)
     ),
+    Case("masked_select known", lambda x: x.masked_select(UNIQUE[0, :, :3] > 0), ((2, 3),)),
+    Case(
+        "masked_scatter",
+        lambda x, y: x.masked_scatter(UNIQUE > 0, y),
+        ((1, 2, 4), (2, 3)),
+        oracles=("gradient",),
+    ),
+    Case("masked index", masked_index, ((3, 2),)),
+    Case("masked index added", masked_index_added, ((3, 2), (2, 2))),
+    Case("chunk-cat", lambda x, y: torch._chunk_cat([x, y], 0, 2), ((3, 2), (2, 1, 2)), oracles=("nan",)),
+    Case("resized", lambda x: x.clone().resize_(2, 2), ((2, 3),), oracles=("nan",)),
     Case("diff", lambda x: torch.diff(x, dim=1), X),
 ]

@@ -32,6 +32,14 @@ class Fractional(nn.Module):
         return self.pool(x, 2, output_size=(3,) * self.rank, _random_samples=self.samples % 1)
 
 
+def _unpool_known(x):
+    return F.max_unpool2d(x, torch.tensor([[[[3, 0], [15, 9]]], [[[1, 2], [8, 14]]]]), 2)
+
+
+def _unpool3d_known(x):
+    return F.max_unpool3d(x, torch.tensor([[[[[3, 0], [15, 9]]], [[[1, 2], [8, 14]]]]]), (1, 2, 2))
+
+
 CASES = [
     Case("max-pool1d", nn.MaxPool1d(3, 2, 1), ((1, 2, 7),), oracles=NAN),
     Case("max-pool2d", nn.MaxPool2d(3, 2, 1), ((1, 1, 6, 5),), oracles=NAN),
@@ -54,6 +62,8 @@ CASES = [
     Case("adaptive-max3d", nn.AdaptiveMaxPool3d((1, 2, 2)), ((1, 1, 2, 3, 3),), oracles=NAN),
     Case("lp-pool2d", nn.LPPool2d(2, 2, 1), ((1, 1, 4, 3),)),
     Case("max-unpool2d", nn.MaxUnpool2d(2), make=_unpool_inputs, reason="data-dependent-index"),
+    Case("max-unpool2d-known", _unpool_known, ((2, 1, 2, 2),)),
+    Case("max-unpool3d-known", _unpool3d_known, ((1, 2, 1, 2, 2),)),
     Case("fractional-max2d", Fractional(2), ((1, 1, 7, 8),), reason="random-index", oracles=NAN),
     Case("fractional-max3d", Fractional(3), ((1, 1, 5, 5, 6),), reason="random-index", oracles=NAN),
 ]

@@ -49,6 +49,31 @@ CASES = [
     Case("bilinear functional", nn.functional.bilinear, ((2, 2), (2, 3), (4, 2, 3), (4,))),
     Case("cdist", torch.cdist, ((2, 3, 2), (2, 2, 2))),
     Case("pdist", nn.functional.pdist, ((4, 2),)),
+    Case("addr", torch.addr, ((2, 3), (2,), (3,))),
+    Case("addr, no summand", lambda x, y, z: torch.addr(x, y, z, beta=0), ((2, 3), (2,), (3,))),
+    Case(
+        "addbmm, no product",
+        lambda x, y, z: torch.addbmm(x, y, z, alpha=0),
+        ((2, 2), (2, 2, 3), (2, 3, 2)),
+        oracles=("gradient",),
+    ),
+    Case(
+        "lstsq, one column",
+        lambda x, y: torch.linalg.lstsq(x, y).solution,
+        ((2, 3, 2), (2, 3)),
+        oracles=("gradient",),
+        reason="zero-coefficient",
+    ),
+    Case(
+        "householder product",
+        torch.linalg.householder_product,
+        ((2, 3, 2), (2, 2)),
+        oracles=("gradient",),
+        reason="zero-coefficient",
+    ),
+    Case(
+        "ormqr", torch.ormqr, ((2, 3, 2), (2, 2), (2, 3, 2)), oracles=("gradient",), reason="zero-coefficient"
+    ),
     Case("inverse", torch.linalg.inv, ((2, 2, 2),)),
     Case("solve", torch.linalg.solve, ((2, 2, 2), (2, 2, 3)), oracles=("gradient",)),
 ]

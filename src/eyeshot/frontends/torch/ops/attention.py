@@ -32,7 +32,11 @@ def attention(
     enable_gqa: bool = False,
 ) -> list[Ref]:
     """Each output reads its query, the keys that its mask leaves, and one feature of their values."""
-    batch = np.broadcast_shapes(query.shape[:-2], *(() if enable_gqa else (key.shape[:-2], value.shape[:-2])))
+    if enable_gqa:
+        outer = np.broadcast_shapes(query.shape[:-3], key.shape[:-3], value.shape[:-3])
+        batch = (*outer, *query.shape[-3:-2])
+    else:
+        batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     q, k, v = (
         ctx.broadcast(_heads(ctx, ref, batch) if enable_gqa else ref, (*batch, *ref.shape[-2:]))
         for ref in (query, key, value)
@@ -47,9 +51,14 @@ def attention(
         if any(value.dtype == "bool" for value in values_in([ctx.call.args, ctx.call.kwargs])):
             reason = "data-dependent-mask"
     static = None if table is None else ("i", "j", table)
-    out = ctx.contract(f"{','.join(terms)}->{letters}iy", *operands, support=static)
+    outs = [ctx.contract(f"{','.join(terms)}->{letters}iy", *operands, support=static)]
+    if len(ctx.output_shapes) > 1:  # the logarithm of each row's sum of exponentials
+        del terms[2], operands[2]
+        sums = ctx.contract(f"{','.join(terms)}->{letters}i", *operands, support=static)
+        outs += [sums] if sums.shape == ctx.output_shapes[1] else []
     return [
         out if reason is None or ctx.is_constant(out) else ctx.add(Pointwise(), (out,), out.shape, reason)
+        for out in outs
     ]
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.graph import Ref
-from eyeshot.relations import All, AxisMap, Identity, Pointwise, Window
+from eyeshot.graph.masks import support
+from eyeshot.relations import All, AxisMap, Identity, Pointwise, Table, Window
 
 Maps = dict[int, tuple[AxisMap, int]]
 Sizes = int | Sequence[int]
@@ -38,15 +41,17 @@ def convolution(
     steps = (per_axis(amount, rank) for amount in (stride, padding, dilation))
     extents = ctx.output_shape[-rank:]
     maps: Maps = {}
+    taps: Maps = {}
     for axis, (k, s, p, d, n) in enumerate(zip(kernels, *steps, extents, strict=True), 2):
         window = Window(k, 1, d, d * (k - 1) - p, s) if transposed else Window(k, s, d, p)
         maps[axis] = (Identity() if window == Window(1) else window, n)
+        if not ctx.is_constant(weight):
+            taps[axis] = (_taps(window, x.shape[axis - rank - 2], n, turned=transposed), n)
     batched = ctx.reshape(x, (1, *x.shape)) if len(x.shape) == rank + 1 else x
     out = _across_groups(
         ctx, batched, maps, groups, weight.shape[1] * groups if transposed else weight.shape[0]
     )
-    ragged = transposed or any(per_axis(padding, rank))
-    out = ctx.pointwise(out, *_learned(ctx, weight, bias, groups if transposed else 0, ragged))
+    out = ctx.pointwise(out, *_learned(ctx, weight, bias, groups if transposed else 0, taps))
     if weight.known is not None and not weight.known.all() and not ctx.is_constant(out):
         out = ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
     return ctx.reshape(out, ctx.output_shape)
@@ -65,21 +70,28 @@ def _across_groups(ctx: Context, x: Ref, maps: Maps, groups: int, channels: int)
     return ctx.reshape(mixed, (batch, channels, *mixed.shape[3:]))
 
 
-def _learned(ctx: Context, weight: Ref, bias: Ref | None, groups: int, ragged: bool) -> list[Ref]:
-    """Weights and bias that are computed from an input, as (1, C, 1, ...); ``groups`` if transposed."""
-    ones = (1,) * (len(weight.shape) - 2)
+def _taps(window: Window, size: int, count: int, *, turned: bool = False) -> Table:
+    """Which taps of a kernel each output multiplies with input, not with padding; ``turned``: the last tap first."""
+    places = window.stride * np.arange(count)[:, None] - window.padding
+    places = places + window.dilation * np.arange(window.kernel)
+    inside = (places >= 0) & (places < size * window.input_dilation) & (places % window.input_dilation == 0)
+    return support(~inside[:, ::-1] if turned else ~inside)
+
+
+def _learned(
+    ctx: Context, weight: Ref, bias: Ref | None, groups: int, taps: Maps, reason: str | None = None
+) -> list[Ref]:
+    """Weights (by their ``taps``) and bias that are computed from an input, as (1, C, ...); ``groups`` if transposed."""
     found = []
     if not ctx.is_constant(weight):
         if groups:
             weight = ctx.reshape(weight, (groups, weight.shape[0] // groups, *weight.shape[1:]))
             weight = ctx.permute(weight, (0, 2, 1, *range(3, len(weight.shape))))
             weight = ctx.reshape(weight, (weight.shape[0] * weight.shape[1], *weight.shape[2:]))
-        # Taps over padding and, transposed, taps of other phases are not read; the relation takes them all.
-        reason = "computed-weights" if ragged else None
-        whole = {axis: (All(), 1) for axis in range(1, len(weight.shape))}
-        found.append(ctx.reshape(ctx.along(weight, whole, reason=reason), (1, weight.shape[0], *ones)))
+        read = ctx.along(weight, {1: (All(), 1), **taps}, reason=reason)
+        found.append(ctx.reshape(read, (1, weight.shape[0], *read.shape[2:])))
     if bias is not None and not ctx.is_constant(bias):
-        found.append(ctx.reshape(bias, (1, *bias.shape, *ones)))
+        found.append(ctx.reshape(bias, (1, *bias.shape, *(1,) * (len(weight.shape) - 2))))
     return found
 
 
@@ -137,8 +149,8 @@ def conv_tbc(ctx: Context, x: Ref, weight: Ref, bias: Ref, pad: int = 0) -> Ref:
     """A 1-D convolution over (T, B, C) with weights (kernel, C_in, C_out)."""
     kernel, _, channels = weight.shape
     out = ctx.along(x, {0: (Window(kernel, padding=pad), ctx.output_shape[0]), 2: (All(), channels)})
-    whole = {0: (All(), 1), 1: (All(), 1)}
-    read = ctx.along(weight, whole, reason="computed-weights" if pad else None)
+    taps = _taps(Window(kernel, padding=pad), x.shape[0], ctx.output_shape[0])
+    read = ctx.along(weight, {0: (taps, ctx.output_shape[0]), 1: (All(), 1)})
     return ctx.pointwise(out, read, bias, shape=ctx.output_shape)
 
 
@@ -165,5 +177,6 @@ def deform_conv2d(
     anywhere = ctx.along(x, {2: (All(), 1), 3: (All(), 1)}, reason="data-dependent-index")
     read = _across_groups(ctx, anywhere, {}, groups, channels)
     steering = [ctx.along(ref, {1: (All(), 1)}) for ref in ([offset, mask] if use_mask else [offset])]
-    learned = _learned(ctx, weight, bias, 0, ragged=True)
+    everywhere: Maps = {2: (All(), 1), 3: (All(), 1)}
+    learned = _learned(ctx, weight, bias, 0, everywhere, reason="computed-weights")
     return ctx.pointwise(read, *steering, *learned, shape=(x.shape[0], channels, *extents))

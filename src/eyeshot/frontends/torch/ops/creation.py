@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
+from eyeshot.graph import Ref
+from eyeshot.graph.masks import masked
 from eyeshot.relations import All
-
-if TYPE_CHECKING:
-    from eyeshot.graph import Ref
 
 LIKE = (
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full "
     "new_empty_strided uniform normal normal_functional exponential random geometric cauchy log_normal zero"
 )
-
-ENDS = ("Tensor_Tensor", "Tensor_Scalar", "Scalar_Tensor")
 
 
 @lowers(
@@ -38,6 +37,18 @@ def created(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
 def copy(ctx: Context, x: Ref, source: Ref, non_blocking: bool = False) -> Ref:
     """Each element reads the same element of the source, and nothing of what it overwrites."""
     return ctx.broadcast(source, ctx.output_shape)
+
+
+@lowers(
+    *(f"aten.{op}.Tensor_{end}" for op in ("linspace", "logspace") for end in ("Tensor", "Scalar")),
+    *(f"aten.{op}.Scalar_Tensor" for op in ("linspace", "logspace")),
+)
+def spaced(ctx: Context, start: Ref | float, end: Ref | float, steps: int, *args: Any, **kwargs: Any) -> Ref:
+    """Each step reads both ends; the first and the last read only their own."""
+    number = np.arange(steps)
+    sides = ((start, number < max(1, steps - 1)), (end, number > 0))
+    parts = [masked(ctx, ctx.broadcast(ref, (steps,)), near) for ref, near in sides if isinstance(ref, Ref)]
+    return ctx.pointwise(*parts, shape=(steps,))
 
 
 @lowers("aten.multinomial.default")

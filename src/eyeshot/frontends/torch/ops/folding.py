@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,17 @@ def unfold_axis(ctx: Context, x: Ref, dimension: int, size: int, step: int) -> R
     split = ctx.reshape(laid, (*x.shape[:axis], windows, size, *x.shape[axis + 1 :]))
     order = [*range(axis + 1), *range(axis + 2, len(split.shape)), axis + 1]
     return ctx.permute(split, order)
+
+
+@lowers("aten.unfold_backward.default")
+def fold_axis(ctx: Context, x: Ref, input_sizes: Sequence[int], dim: int, size: int, step: int) -> Ref:
+    """Each element sums its place in every window that holds it; windows come in as the last axis."""
+    if not input_sizes:
+        return ctx.reshape(x, ())
+    axis = dim % len(input_sizes)
+    beside = ctx.permute(x, [*range(axis + 1), len(x.shape) - 1, *range(axis + 1, len(x.shape) - 1)])
+    merged = ctx.reshape(beside, (*x.shape[:axis], x.shape[axis] * size, *x.shape[axis + 1 : -1]))
+    return ctx.along(merged, {axis: (fold(input_sizes[axis], x.shape[axis], size, step), input_sizes[axis])})
 
 
 @lowers("aten.im2col.default")
@@ -97,6 +109,14 @@ def channel_shuffle(ctx: Context, x: Ref, groups: int) -> Ref:
     split = ctx.reshape(x, (x.shape[0], groups, -1, *x.shape[2:]))
     order = (0, 2, 1, *range(3, len(split.shape)))
     return ctx.reshape(ctx.permute(split, order), x.shape)
+
+
+@lowers("aten.resize.default", "aten.resize_as.default")
+def resize(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> Ref:
+    """The same elements in memory under another shape; what is new is whatever memory held."""
+    size = prod(ctx.output_shape)
+    flat = ctx.pad(ctx.reshape(x, (-1,)), {0: (0, size - prod(x.shape))})
+    return ctx.reshape(flat, ctx.output_shape)
 
 
 @lowers("aten.as_strided.default", "aten.as_strided_copy.default")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.frontends.torch.trace import Value
 from eyeshot.graph import Ref, gathers
+from eyeshot.graph.builder import broadcast_shape
+from eyeshot.graph.masks import masked
 from eyeshot.relations import All, AxisMap, Table
 from eyeshot.relations.tables import take
 
@@ -58,6 +60,25 @@ def _index_dynamic(ctx: Context, x: Ref, given: list[Ref], axes: list[int], plac
     spread = ctx.reshape(read, (*rest[:place], *(1,) * rank, *rest[place:]))
     where = [ctx.reshape(ref, (*ref.shape, *(1,) * len(rest[place:]))) for ref in given]
     return ctx.pointwise(spread, *where, shape=shape)
+
+
+@lowers("aten._unsafe_masked_index.default")
+def masked_index(ctx: Context, x: Ref, mask: Ref, indices: Sequence[Ref | None], fill: float) -> Ref:
+    """Each element reads the mask, and where that is set the element at its index, moved inside the tensor."""
+    known = known_all(indices)
+    if known is None:
+        read = _index_dynamic(ctx, x, [ref for ref in indices if ref is not None], *places(indices))
+    else:
+        read = gathers.index(ctx, x, inside(known, x.shape))
+    if mask.known is None:
+        return ctx.pointwise(read, mask, shape=ctx.output_shape)
+    return masked(ctx, ctx.broadcast(read, ctx.output_shape), mask.known)
+
+
+def inside(known: Sequence[NDArray[Any] | None], shape: Sequence[int]) -> list[NDArray[Any] | None]:
+    """Indices of the first axes of a ``shape``, each moved to the nearest that exists."""
+    pairs = zip(known, shape, strict=False)
+    return [None if index is None else np.clip(index, -extent, extent - 1) for index, extent in pairs]
 
 
 @lowers("aten.embedding.default")
@@ -144,14 +165,16 @@ def searchsorted(ctx: Context, boundaries: Ref, x: Ref | float, *args: Any, **kw
     """Each element reads its value and every boundary of its row."""
     values = tensors_in([x])
     if len(boundaries.shape) > 1 or not values:
-        return ctx.pointwise(*values, ctx.reduce(boundaries, [-1], summarises=False), shape=ctx.output_shape)
+        everything = ctx.reduce(boundaries, [-1], summarises=False, keep=bool(ctx.output_shape))
+        return ctx.pointwise(*values, everything, shape=ctx.output_shape)
     return bucketize(ctx, values[0], boundaries)
 
 
 @lowers("aten.bucketize.Tensor")
 def bucketize(ctx: Context, x: Ref, boundaries: Ref, *args: Any, **kwargs: Any) -> Ref:
     """Each element reads its value and every boundary."""
-    return ctx.pointwise(x, ctx.reduce(boundaries, [0], summarises=False), shape=ctx.output_shape)
+    everything = ctx.reduce(boundaries, [0], summarises=False, keep=False)
+    return ctx.pointwise(x, everything, shape=ctx.output_shape)
 
 
 @lowers("aten.isin.Tensor_Tensor", "aten.isin.Scalar_Tensor", "aten.isin.Tensor_Scalar")
@@ -161,18 +184,33 @@ def isin(ctx: Context, x: Ref | float, among: Ref | float, **kwargs: Any) -> Ref
     return ctx.pointwise(*tensors_in([x, among]), shape=ctx.output_shape)
 
 
-@lowers("aten.histc.default", "aten.bincount.default", "aten.histogram.bin_ct")
+@lowers(
+    "aten.histc.default",
+    "aten.bincount.default",
+    "aten.histogram.bin_ct",
+    "aten.histogram.bins_tensor",
+    "aten._histogramdd_bin_edges.default",
+    "aten._histogramdd_from_bin_cts.default",
+    "aten._histogramdd_from_bin_tensors.default",
+)
 def histogram(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
     """Each bin reads everything."""
     sums = [ctx.reduce(ref, range(len(ref.shape)), keep=False) for ref in tensors_in([args, kwargs])]
     return [ctx.pointwise(*sums, shape=shape) for shape in ctx.output_shapes]
 
 
+@lowers("aten.masked_select.default")
+def masked_select(ctx: Context, x: Ref, mask: Ref) -> Ref:
+    """Each element reads the next one that the mask keeps; any if that is computed."""
+    if mask.known is None or not ctx.output_shape[0]:
+        return ctx.dense([x, mask], ctx.output_shape, SHAPELESS)
+    shape = broadcast_shape(x.shape, mask.shape)
+    kept = np.flatnonzero(np.broadcast_to(mask.known, shape))
+    return gathers.index(ctx, ctx.reshape(ctx.broadcast(x, shape), (-1,)), [kept])
+
+
 @lowers(
-    *(
-        f"aten.{op}.default"
-        for op in "nonzero masked_select masked_scatter unique_consecutive _unique2".split()
-    ),
+    *(f"aten.{op}.default" for op in "nonzero unique_consecutive _unique2".split()),
     *(
         f"aten.{op}.default"
         for op in "nonzero_static argwhere _unique unique_dim unique_dim_consecutive".split()

@@ -10,6 +10,11 @@ from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.graph import Ref
 from eyeshot.relations import Pointwise, Table
 
+SECOND_IS_VECTOR = frozenset(
+    f"aten.{op}.default"
+    for op in "lu_unpack linalg_lu_solve linalg_ldl_solve linalg_householder_product ormqr".split()
+)
+
 
 @lowers("aten.trace.default")
 def trace(ctx: Context, x: Ref) -> Ref:
@@ -47,14 +52,21 @@ def pdist(ctx: Context, x: Ref, *args: Any) -> Ref:
 @lowers(
     *(
         f"aten.{op}.default"
-        for op in "linalg_inv_ex linalg_eig linalg_matrix_exp _linalg_svd _linalg_eigh".split()
+        for op in """
+    linalg_inv_ex linalg_eig linalg_matrix_exp linalg_matrix_sqrth linalg_polar _linalg_svd _linalg_eigh
+""".split()
     ),
     *(f"aten.{op}.default" for op in "_linalg_det _linalg_slogdet linalg_pinv linalg_eigvals".split()),
     "aten.linalg_pinv.atol_rtol_tensor",
 )
 def matrix_function(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
-    """Each element reads every element of its matrices."""
-    return _of_matrices(ctx, tensors_in([args, kwargs]))
+    """Each element reads every element of its matrix, and the tolerances that some are given."""
+    matrix, *tolerances = tensors_in([args, kwargs])
+    outs = _of_matrices(ctx, [matrix])
+    for ref in tolerances:
+        each = ctx.reshape(ref, (*ref.shape, 1, 1))
+        outs = [ctx.pointwise(out, each, shape=out.shape) for out in outs]
+    return outs
 
 
 @lowers(
@@ -63,23 +75,32 @@ def matrix_function(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
         for op in """
     linalg_cholesky_ex cholesky_inverse linalg_qr geqrf linalg_lu linalg_lu_factor_ex lu_unpack
     linalg_ldl_factor_ex linalg_lstsq linalg_solve_triangular triangular_solve cholesky_solve linalg_lu_solve
+    linalg_ldl_solve linalg_householder_product ormqr
 """.split()
     )
 )
 def triangular(ctx: Context, *args: Any, **kwargs: Any) -> list[Ref]:
-    """Each element reads its matrices; columns and triangles that it does not need are counted still."""
+    """Each element reads its matrices and vectors; columns and triangles that it does not need are counted still."""
+    matrix, *others = tensors_in([args, kwargs])
+    vector = ctx.call.op in SECOND_IS_VECTOR or (
+        "lstsq" in ctx.call.op and others and others[0].shape == matrix.shape[:-1]
+    )
+    if vector:
+        others[0] = ctx.reshape(others[0], (*others[0].shape, 1))
     return [
-        ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
-        for out in _of_matrices(ctx, tensors_in([args, kwargs]))
+        out if ctx.is_constant(out) else ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
+        for out in _of_matrices(ctx, [matrix, *others])
     ]
 
 
 def _of_matrices(ctx: Context, matrices: list[Ref]) -> list[Ref]:
     """Every output read from whole matrices, batch by batch."""
-    sums = [ctx.reduce(ref, [-2, -1], summarises=False, keep=False) for ref in matrices if len(ref.shape) > 1]
+    sums = [ctx.reduce(ref, [-2, -1], summarises=False, keep=False) for ref in matrices]
     batch = len(np.broadcast_shapes(*(ref.shape for ref in sums)))
     return [
         ctx.pointwise(*(ctx.reshape(s, (*s.shape, *(1,) * (len(shape) - batch))) for s in sums), shape=shape)
+        if all(shape)
+        else ctx.constant(shape)
         for shape in ctx.output_shapes
     ]
 

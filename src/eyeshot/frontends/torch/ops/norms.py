@@ -41,7 +41,7 @@ def batch_norm(
     """Each element reads itself; in training every element of its channel, over batch and space, too."""
     if not training:
         return [scaled(ctx, x, weight, bias, mean, var)]
-    return _batch_statistics(ctx, x, weight, bias)
+    return _batch_statistics(ctx, x, weight, bias, mean, var)
 
 
 @lowers("aten._native_batch_norm_legit.no_stats")
@@ -61,9 +61,11 @@ def batch_norm_eval(
 
 
 @lowers("aten._batch_norm_with_update_functional.default")
-def batch_norm_update(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, *args: Any) -> list[Ref]:
+def batch_norm_update(
+    ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None, mean: Ref, var: Ref, *args: Any
+) -> list[Ref]:
     """Each element reads itself and every element of its channel, over batch and space."""
-    return _batch_statistics(ctx, x, weight, bias)
+    return _batch_statistics(ctx, x, weight, bias, mean, var)
 
 
 @lowers("aten.batch_norm.default")
@@ -97,14 +99,24 @@ def instance_norm(
     return scaled(ctx, normal, weight, bias)
 
 
-def _batch_statistics(ctx: Context, x: Ref, weight: Ref | None, bias: Ref | None) -> list[Ref]:
-    """Output, mean, inverse deviation and updated running statistics, as far as the op has them."""
+def _batch_statistics(
+    ctx: Context,
+    x: Ref,
+    weight: Ref | None,
+    bias: Ref | None,
+    mean: Ref | None = None,
+    var: Ref | None = None,
+) -> list[Ref]:
+    """Output, mean, inverse deviation and (last) updated running statistics, as far as the op has them."""
     axes = [axis for axis, extent in enumerate(x.shape) if axis != 1 and extent > 1]
     summary = ctx.reduce(x, axes)
     statistics = [
         ctx.reshape(summary, shape) if shape == x.shape[1:2] else ctx.constant(shape)
         for shape in ctx.output_shapes[1:]
     ]
+    if ctx.call.op.endswith("functional.default"):
+        held = zip(statistics[-2:], (mean, var), strict=True)
+        statistics[-2:] = [new if old is None else ctx.pointwise(new, old) for new, old in held]
     return [scaled(ctx, ctx.pointwise(x, summary), weight, bias), *statistics]
 
 
@@ -154,6 +166,12 @@ def group_norm(
 ) -> Ref:
     """Each element reads itself and every channel and position of its group."""
     return _group_norm(ctx, x, num_groups, weight, bias)[0]
+
+
+@lowers("aten.renorm.default")
+def renorm(ctx: Context, x: Ref, p: float, dim: int, maxnorm: float) -> Ref:
+    """Each element reads its slice along ``dim``, whose norm is bounded."""
+    return ctx.normalise(x, [axis for axis in range(len(x.shape)) if axis != dim % len(x.shape)])
 
 
 def _group_norm(ctx: Context, x: Ref, groups: int, weight: Ref | None, bias: Ref | None) -> list[Ref]:

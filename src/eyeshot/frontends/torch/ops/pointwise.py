@@ -35,7 +35,9 @@ POINTWISE = {
         special_hermite_polynomial_he special_i0e special_i1 special_i1e
         special_laguerre_polynomial_l special_legendre_polynomial_p special_log_ndtr
         special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0
-        special_modified_bessel_k1 special_ndtri special_scaled_modified_bessel_k0
+        special_modified_bessel_k1 special_ndtri special_shifted_chebyshev_polynomial_t
+        special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v
+        special_shifted_chebyshev_polynomial_w native_dropout_backward special_scaled_modified_bessel_k0
         special_scaled_modified_bessel_k1 special_spherical_bessel_j0 special_xlog1py special_zeta
         sqrt square tan tanh threshold trunc type_as
     """,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, prod
 
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.frontends.torch.ops.convolution import Sizes, per_axis
-from eyeshot.graph import Ref
+from eyeshot.graph import Ref, gathers
 from eyeshot.relations import All, Table, Window
 from eyeshot.relations.tables import adaptive
 
@@ -73,7 +73,7 @@ def adaptive_pool(ctx: Context, x: Ref, output_size: Sizes) -> list[Ref]:
 
 @lowers("aten.max_unpool2d.default")
 def max_unpool2d(ctx: Context, x: Ref, indices: Ref, output_size: Sizes) -> Ref:
-    """Every value of a plane may land anywhere in it: the indices decide."""
+    """Every value lands where its index says, anywhere in its plane if that is computed."""
     return _unpool(ctx, x, indices, 2)
 
 
@@ -86,9 +86,34 @@ def max_unpool3d(
 
 
 def _unpool(ctx: Context, x: Ref, indices: Ref, rank: int) -> Ref:
+    if indices.known is not None:
+        kept = x.shape[:-rank]
+        empty = ctx.constant((*kept, prod(ctx.output_shape[-rank:])))
+        places = indices.known.reshape(*kept, -1)
+        out = gathers.scatter(ctx, empty, -1, places, ctx.reshape(x, places.shape))
+        return ctx.reshape(out, ctx.output_shape)
     plane = ctx.pointwise(x, indices)
     maps = {axis: (All(), ctx.output_shape[axis]) for axis in range(-rank, 0)}
     return ctx.along(plane, maps, reason="data-dependent-index")
+
+
+@lowers("aten.max_pool2d_with_indices_backward.default")
+def max_pool_backward(
+    ctx: Context,
+    slopes: Ref,
+    x: Ref,
+    kernel_size: Sizes,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    ceil_mode: bool,
+    indices: Ref,
+) -> Ref:
+    """Each element gets the slopes of the windows that chose it; it reads, and asks, all windows that it is in."""
+    amounts = (per_axis(amount, 2) for amount in (kernel_size, stride or kernel_size, padding, dilation))
+    windows = [Window(k, 1, d, d * (k - 1) - p, s) for k, s, p, d in zip(*amounts, strict=True)]
+    maps = {axis - 2: (window, x.shape[axis - 2]) for axis, window in enumerate(windows)}
+    return ctx.along(ctx.pointwise(slopes, indices), maps)
 
 
 @lowers("aten.fractional_max_pool2d.default", "aten.fractional_max_pool3d.default")
@@ -99,7 +124,10 @@ def fractional_max_pool(
     rank = random_samples.shape[-1]
     extents = zip(per_axis(kernel_size, rank), x.shape[-rank:], ctx.output_shape[-rank:], strict=True)
     maps = {axis - rank: (_fractional(k, n, m), m) for axis, (k, n, m) in enumerate(extents)}
-    return [ctx.along(x, maps, summarises=True, reason="random-index")] * 2
+    read = ctx.along(x, maps, summarises=True, reason="random-index")
+    drawn = ctx.reduce(random_samples, [-1], keep=False, summarises=False)
+    where = ctx.reshape(drawn, (*drawn.shape, *(1,) * rank))
+    return [ctx.pointwise(read, where, shape=ctx.output_shape)] * 2
 
 
 def _fractional(kernel: int, size: int, count: int) -> Table:

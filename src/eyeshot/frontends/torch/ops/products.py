@@ -109,17 +109,21 @@ def matmul(ctx: Context, x: Ref, y: Ref, *args: Any) -> Ref:
 @lowers("aten.addmm.default", "aten.baddbmm.default", "aten.addmv.default")
 def addmm(ctx: Context, start: Ref, x: Ref, y: Ref, *, beta: float = 1, alpha: float = 1) -> Ref:
     """Each element reads one row, one column and the same element of the summand; a known -inf there cuts."""
-    out = product(ctx, x, y)
-    out = out if beta == 0 else ctx.pointwise(out, start, shape=out.shape)
+    out = _summed(ctx, start, product(ctx, x, y), beta, alpha)
     cut = cutting(start.known) if start.known is not None and beta > 0 else None
     return out if cut is None or ctx.is_constant(out) else with_cut(ctx, out, cut)
 
 
 @lowers("aten.addbmm.default")
-def addbmm(ctx: Context, start: Ref, x: Ref, y: Ref, **kwargs: Any) -> Ref:
+def addbmm(ctx: Context, start: Ref, x: Ref, y: Ref, *, beta: float = 1, alpha: float = 1) -> Ref:
     """Each element reads one row and one column in every batch, and the summand."""
-    out = ctx.contract("bxy,byz->xz", x, y)
-    return ctx.pointwise(out, start, shape=out.shape)
+    return _summed(ctx, start, ctx.contract("bxy,byz->xz", x, y), beta, alpha)
+
+
+def _summed(ctx: Context, start: Ref, out: Ref, beta: float, alpha: float) -> Ref:
+    """A product and a summand; neither is read where its factor is 0."""
+    parts = [ref for ref, factor in ((out, alpha), (start, beta)) if factor != 0]
+    return ctx.pointwise(*parts, shape=out.shape) if parts else ctx.constant(out.shape)
 
 
 @lowers("aten.outer.default", "aten.ger.default")
@@ -129,9 +133,9 @@ def outer(ctx: Context, x: Ref, y: Ref) -> Ref:
 
 
 @lowers("aten.addr.default")
-def addr(ctx: Context, start: Ref, x: Ref, y: Ref, **kwargs: Any) -> Ref:
+def addr(ctx: Context, start: Ref, x: Ref, y: Ref, *, beta: float = 1, alpha: float = 1) -> Ref:
     """Each element reads one element of either vector and the summand."""
-    return ctx.pointwise(start, outer(ctx, x, y), shape=ctx.output_shape)
+    return _summed(ctx, start, outer(ctx, x, y), beta, alpha)
 
 
 @lowers("aten.einsum.default")

@@ -6,13 +6,12 @@ from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
 from eyeshot.frontends.torch.context import Context, lowers
+from eyeshot.graph import Ref
 from eyeshot.graph.masks import support
 from eyeshot.relations import All, Prefix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from eyeshot.graph import Ref
 
     Axes = int | Sequence[int] | None
 
@@ -42,7 +41,7 @@ def whole(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> list[Ref]:
     "aten.nansum.default",
     *(f"aten.{op}.dim" for op in "mean any all max min median nanmedian std var var_mean std_mean".split()),
     *(f"aten.{op}.dims" for op in ("any", "all")),
-    *(f"aten.{op}.default" for op in ("amax", "amin", "argmax", "argmin", "logsumexp")),
+    *(f"aten.{op}.default" for op in ("amax", "amin", "argmax", "argmin", "logsumexp", "hash_tensor")),
     "aten.prod.dim_int",
 )
 def along_axes(ctx: Context, x: Ref, dim: Axes = None, *args: Any, **kwargs: Any) -> list[Ref]:
@@ -107,6 +106,27 @@ def softmax(ctx: Context, x: Ref, dim: int, *args: Any) -> Ref:
     summary = ctx.contract(f"{outer}yz->{outer}y", opened, support=("y", "z", support(cut)))
     out = ctx.pointwise(opened, ctx.reshape(summary, (*x.shape[:-1], 1)))
     return out._replace(cut=cut, zeroed="log" not in ctx.call.op)
+
+
+@lowers("aten._softmax_backward_data.default", "aten._log_softmax_backward_data.default")
+def softmax_backward(ctx: Context, slopes: Ref, out: Ref, dim: int, *args: Any) -> Ref:
+    """Each element reads itself and a summary of the slopes (and of what they multiply) along its axis."""
+    if not out.shape:
+        return ctx.pointwise(slopes, out)
+    summed = [slopes] if "log" in ctx.call.op else [slopes, out]
+    return ctx.pointwise(slopes, out, ctx.reduce(ctx.pointwise(*summed), [dim]))
+
+
+@lowers(
+    "aten.quantile.default", "aten.quantile.scalar", "aten.nanquantile.default", "aten.nanquantile.scalar"
+)
+def quantile(
+    ctx: Context, x: Ref, q: Ref | float, dim: int | None = None, keepdim: bool = False, **kwargs: Any
+) -> Ref:
+    """Each quantile reads everything along the axis (all of them where None), and its own level."""
+    out = reduce(ctx, x, dim, keep=keepdim)
+    levels = [ctx.reshape(q, (*q.shape, *(1,) * len(out.shape)))] if isinstance(q, Ref) else []
+    return ctx.pointwise(out, *levels, shape=ctx.output_shape)
 
 
 @lowers(

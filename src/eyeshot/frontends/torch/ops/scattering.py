@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyeshot.frontends.torch.context import Context, lowers
-from eyeshot.frontends.torch.ops.indexing import DYNAMIC, known_all, places, selects
+from eyeshot.frontends.torch.ops.indexing import DYNAMIC, SHAPELESS, inside, known_all, places, selects
 from eyeshot.frontends.torch.ops.pointwise import filled
 from eyeshot.graph import Ref, gathers
-from eyeshot.graph.masks import cuts
+from eyeshot.graph.masks import cuts, masked
 from eyeshot.relations import All
 
 
@@ -104,7 +104,10 @@ def _scatter(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, adds: bool
 @lowers("aten.index_add.default", "aten.index_copy.default")
 def index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, **kwargs: Any) -> Ref:
     """Each slice along ``dim`` reads what was written there, or else itself; both where it is added."""
-    adds = ctx.call.op == "aten.index_add.default"
+    return _index_write(ctx, x, dim, index, source, adds=ctx.call.op == "aten.index_add.default")
+
+
+def _index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, adds: bool) -> Ref:
     if not x.shape:
         return ctx.pointwise(x, source) if adds else source
     dim %= len(x.shape)
@@ -115,6 +118,31 @@ def index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, **kwarg
     return _flagged(ctx, ctx.pointwise(x, everything, chosen), source)
 
 
+@lowers("aten.index_reduce.default")
+def index_reduce(
+    ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, reduce: str, *, include_self: bool = True
+) -> Ref:
+    """Each slice along ``dim`` reads all that was sent there, and itself unless that is left out."""
+    if not x.shape:
+        return ctx.pointwise(x, source) if include_self else source
+    if index.known is None:
+        return _index_write(ctx, x, dim, index, source, adds=True)
+    base = x if include_self else _index_write(ctx, x, dim, index, ctx.constant(source.shape), adds=False)
+    sent = _index_write(ctx, ctx.constant(x.shape), dim, index, source, adds=True)
+    return ctx.pointwise(base, sent)
+
+
+@lowers("aten.embedding_renorm.default")
+def embedding_renorm(ctx: Context, weight: Ref, indices: Ref, *args: Any) -> Ref:
+    """The rows that are named read themselves whole, for their norms are bounded; any row, if names are computed."""
+    bounded = ctx.normalise(weight, [-1])
+    if indices.known is None:
+        where = ctx.reduce(indices, range(len(indices.shape)), keep=False, summarises=False)
+        return ctx.along(ctx.pointwise(bounded, where), {}, reason=DYNAMIC)
+    named = np.unique(indices.known)
+    return gathers.index_put(ctx, weight, [named], gathers.index(ctx, bounded, [named]))
+
+
 @lowers("aten.index_fill.int_Scalar", "aten.index_fill.int_Tensor")
 def index_fill(ctx: Context, x: Ref, dim: int, index: Ref, value: Ref | float) -> Ref:
     """Each slice along ``dim`` reads the value if it is filled, or else itself."""
@@ -122,7 +150,31 @@ def index_fill(ctx: Context, x: Ref, dim: int, index: Ref, value: Ref | float) -
     if shape:
         shape[dim] = index.shape[0] if index.shape else 1
     filling = ctx.broadcast(value, tuple(shape)) if isinstance(value, Ref) else ctx.constant(tuple(shape))
-    return index_write(ctx, x, dim, index, filling)
+    return _index_write(ctx, x, dim, index, filling, adds=False)
+
+
+@lowers("aten._unsafe_masked_index_put_accumulate.default")
+def masked_index_put(ctx: Context, x: Ref, mask: Ref, indices: Sequence[Ref | None], values: Ref) -> Ref:
+    """Each element reads itself and what the mask lets through to its place; indices are moved inside the tensor."""
+    known = known_all(indices)
+    if mask.known is None or known is None:
+        given = [ref for ref in indices if ref is not None]
+        return ctx.pointwise(x, ctx.dense([mask, values, *given], x.shape, DYNAMIC))
+    sent = masked(ctx, values, mask.known)
+    return gathers.index_put(ctx, x, inside(known, x.shape), sent, accumulate=True)
+
+
+@lowers("aten.masked_scatter.default")
+def masked_scatter(ctx: Context, x: Ref, mask: Ref, source: Ref) -> Ref:
+    """Where the mask is set, each element reads the next one of the flat source; any of them if that is computed."""
+    if mask.known is None:
+        return ctx.dense([x, mask, source], ctx.output_shape, SHAPELESS)
+    marked = np.nonzero(np.broadcast_to(mask.known, ctx.output_shape))
+    base = ctx.broadcast(x, ctx.output_shape)
+    if not base.shape:
+        return ctx.reshape(ctx.slice(ctx.reshape(source, (-1,)), 0, 0, 1), ()) if mask.known else base
+    sent = ctx.slice(ctx.reshape(source, (-1,)), 0, 0, len(marked[0]))
+    return gathers.index_put(ctx, base, marked, sent)
 
 
 @lowers("aten.put.default")
