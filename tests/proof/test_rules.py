@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from eyeshot.proof.gradient import Gradients, record
 from eyeshot.proof.running import Setup, plain_kernels
@@ -54,3 +57,25 @@ def test_a_rule_reads_what_its_op_reads(name, case):
             if case.reason is None:
                 extra = found & ~truth[o, i]
                 assert not extra.any(), f"too much at {np.argwhere(extra)[:3].tolist()}"
+
+
+def test_a_program_holds_none_of_the_models_tensors():
+    """A linear form keeps shapes and masks; activations of large models would not fit twice."""
+    watched = []
+
+    class Model(nn.Module):
+        def forward(self, x):
+            for step in (lambda y: functional.conv2d(y, torch.rand(3, 3, 3, 3), padding=1), torch.relu, torch.sigmoid,
+                         lambda y: functional.max_pool2d(y, 2), lambda y: functional.layer_norm(y, y.shape[-1:]),
+                         lambda y: y.softmax(-1), lambda y: y @ y.mT, lambda y: torch.cat([y, y * 2], 1),
+                         lambda y: y.flip(2), lambda y: functional.interpolate(y, scale_factor=2, mode="bilinear"),
+                         lambda y: functional.group_norm(y, 2), lambda y: y.mean((2, 3), keepdim=True) + y):  # fmt: skip
+                x = step(x)
+                watched.append(weakref.ref(x))
+            return x
+
+    model = Model()
+    with plain_kernels():
+        found = record(Setup(model, (x := torch.rand(1, 3, 8, 8),), {}, x))
+    assert len(found.program.steps) > len(watched)
+    assert [ref() for ref in watched] == [None] * len(watched)

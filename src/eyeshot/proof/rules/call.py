@@ -137,14 +137,14 @@ class Call:
             for name, value in self.args.items()
             if name not in _SETTINGS
         }
-        packet = getattr(torch.ops.aten, self.name)
+        packet, names = getattr(torch.ops.aten, self.name), self.positional
 
         def linear(twins: Twins) -> Any:
             given = {
                 name: pytree.tree_map(lambda leaf: _thawed(leaf, twins), value)
                 for name, value in frozen.items()
             }
-            positional = [given.pop(name) for name in self.positional if name in given]
+            positional = [given.pop(name) for name in names if name in given]
             return packet(*positional, **given)
 
         return linear

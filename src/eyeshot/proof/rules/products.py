@@ -24,21 +24,25 @@ def convolution(call: Call) -> Linear:
     """Mean over channels of a group, then a kernel of equal weights; every channel of a group comes out the same."""
     x, weight, bias = (call.slot(name) for name in ("input", "weight", "bias"))
     kernel, shape, groups = call.args["weight"].shape, call.shape, call.args["groups"]
-    transposed = call.args["transposed"]
+    transposed, extents = call.args["transposed"], call.args["input"].shape[2:]
     settings = {name: call.args[name] for name in ("stride", "padding", "dilation")}
     if transposed:
         settings["output_padding"] = call.args["output_padding"]
+    convolve = getattr(functional, f"conv{'_transpose' if transposed else ''}{len(kernel) - 2}d")
 
     def linear(twins: Twins) -> list[Tensor]:
         out = twins[0].new_zeros(())
         if x is not None:
-            out = out + _convolved(twins[x], kernel[2:], groups, shape, settings, transposed=transposed)
+            out = out + _convolved(convolve, twins[x], kernel[2:], groups, shape, settings)
         if weight is not None:
-            w = mean(twins[weight], range(2, len(kernel)))
-            w = w.reshape(groups, -1, w.shape[1]).mean(1) if transposed else mean(w, [1])
-            out = out + w.expand(w.shape[0], *w.shape[1:]).reshape(-1).reshape(
-                1, -1, *(1,) * (len(kernel) - 2)
+            w = twins[weight]
+            w = (
+                w.reshape(groups, -1, *w.shape[1:]).mean(1).flatten(0, 1)[None]
+                if transposed
+                else mean(w, [1])
             )
+            # By ones: weights that meet padding alone are not read.
+            out = out + convolve(w.new_ones(1, 1, *extents), w, **settings)
         if bias is not None:
             out = out + twins[bias].reshape(1, -1, *(1,) * (len(kernel) - 2))
         return [out.expand(shape)]
@@ -47,13 +51,12 @@ def convolution(call: Call) -> Linear:
 
 
 def _convolved(
+    convolve: Callable[..., Tensor],
     x: Tensor,
     kernel: Sequence[int],
     groups: int,
     shape: Sequence[int],
     settings: dict[str, Any],
-    *,
-    transposed: bool,
 ) -> Tensor:
     """A convolution by equal weights: one channel a group is computed, or one for all where they are alike."""
     small = thin(x)
@@ -64,8 +67,7 @@ def _convolved(
     n, c = small.shape[:2]
     flat = small.expand(n, c, *x.shape[2:]).reshape(n * c, 1, *x.shape[2:])
     weight = flat.new_full((1, 1, *kernel), 1 / prod(kernel))
-    name = f"conv{'_transpose' if transposed else ''}{len(kernel)}d"
-    out = getattr(functional, name)(flat, weight, **settings)
+    out = convolve(flat, weight, **settings)
     out = out.reshape(n, c, 1, *out.shape[2:]).expand(n, c, shape[1] // c, *out.shape[2:])
     wide: Tensor = out.reshape(n, shape[1], *out.shape[3:]) if c > 1 else out[:, 0]
     return wide
