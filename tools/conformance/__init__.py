@@ -1,0 +1,1 @@
+"""Every lowering against PyTorch's own table of operators and modules: `make conformance`."""
