@@ -62,7 +62,7 @@ class Oracles:
         }
 
     def observe(
-        self, rules: Mapping[Key, Matrix], trusted: Mapping[Key, tuple[str, ...]], patient: bool
+        self, rules: Mapping[Key, Matrix], trusted: Mapping[Key, tuple[str, ...]], *, patient: bool
     ) -> None:
         """Ask until all that the rules say was seen by a trusted oracle, or (the sooner if not ``patient``) give up."""
         columns = self.columns
