@@ -51,16 +51,23 @@ class Bitset(SetLattice):
 
         It is a product where one holds the other, or where they differ on one axis alone.
         """
-        unions = tuple(map(self.ufunc, one.sets, other.sets))
-        grown = [not np.array_equal(a, u) for a, u in zip(one.sets, unions, strict=True)]
-        more = [not np.array_equal(b, u) for b, u in zip(other.sets, unions, strict=True)]
-        if not any(grown) and one.exact:
-            return unions, True
-        if not any(more) and other.exact:
-            return unions, True
-        apart = sum(a or b for a, b in zip(grown, more, strict=True))
+        unions = []
+        grown = more = False
+        apart = 0
+        for mine, theirs in zip(one.sets, other.sets, strict=True):
+            union = mine if mine is theirs else self.ufunc(mine, theirs)
+            unions.append(union)
+            wider = not _same(mine, union)
+            others = not _same(theirs, union)
+            grown |= wider
+            more |= others
+            apart += wider or others
+            if grown and more and apart > 1 and (one.exact or other.exact):
+                return None
+        if (one.exact and not grown) or (other.exact and not more):
+            return tuple(unions), True
         if apart <= 1 or not (one.exact or other.exact):
-            return unions, one.exact and other.exact
+            return tuple(unions), one.exact and other.exact
         return None
 
     def covers(self, term: Term, position: int) -> bool:
@@ -82,6 +89,10 @@ class Bitset(SetLattice):
         starts = np.flatnonzero(np.diff(group.ravel()[order], prepend=-1))
         united = np.bitwise_or.reduceat(second[:, order], starts, axis=1)
         return bool((united == united[:, :1]).all())
+
+
+def _same(one: Words, other: Words) -> bool:
+    return one is other or (one.shape == other.shape and one.tobytes() == other.tobytes())
 
 
 def members(words: NDArray[Any], extent: int) -> Mask:
