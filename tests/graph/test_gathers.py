@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eyeshot.graph import Builder, gathers
 from tests.dense import dependence
@@ -22,7 +24,7 @@ def _read(build, shapes=(SHAPE,)):
     refs = [b.input(f"x{i}", shape) for i, shape in enumerate(shapes)]
     out = build(b, *refs)
     parts = [
-        dependence(b.graph, out.node, f"x{i}").reshape(*out.shape, np.prod(shape))
+        dependence(b.graph, out.node, f"x{i}").reshape(*out.shape, int(np.prod(shape)))
         for i, shape in enumerate(shapes)
     ]
     matrix = np.concatenate(parts, -1)
@@ -112,3 +114,121 @@ def test_writing_a_place_twice_is_flagged():
     b = Builder()
     out = gathers.index_put(b, b.input("x", (3,)), [I([1, 1])], b.input("v", (2,)))
     assert b.graph.nodes[out.node].reason == "repeated-index"
+
+
+@st.composite
+def indexed(draw):
+    """A shape, and indices of some of its axes that broadcast together."""
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=4).map(tuple))
+    axes = draw(st.sets(st.integers(0, len(shape) - 1), min_size=1))
+    common = draw(st.lists(st.integers(1, 3), max_size=2).map(tuple))
+    indices = []
+    for axis, extent in enumerate(shape[: max(axes) + 1]):
+        own = tuple(draw(st.sampled_from([1, n])) for n in common)[draw(st.integers(0, len(common))) :]
+        places = st.lists(
+            st.integers(-extent, extent - 1), min_size=int(np.prod(own)), max_size=int(np.prod(own))
+        )
+        indices.append(np.array(draw(places), int).reshape(own) if axis in axes else None)
+    return shape, tuple(indices)
+
+
+@given(indexed())
+def test_any_index(drawn):
+    shape, indices = drawn
+    wanted = _places(shape)[tuple(slice(None) if i is None else i for i in indices)]
+    _, found = _read(lambda b, x: gathers.index(b, x, indices), (shape,))
+    assert np.array_equal(found, wanted)
+
+
+@given(indexed(), st.booleans(), st.data())
+def test_any_write(drawn, accumulate, data):
+    shape, indices = drawn
+    where = tuple(slice(None) if i is None else i for i in indices)
+    size = int(np.prod(shape))
+    region = _places(shape)[where]
+    narrow = tuple(data.draw(st.sampled_from([1, n])) for n in region.shape)
+    written = np.broadcast_to(_places(narrow, start=size), region.shape)
+    wanted = [{place} for place in range(size)]
+    fresh = [set() for _ in range(size)]
+    for place, value in zip(region.ravel().tolist(), written.ravel().tolist(), strict=True):
+        fresh[place].add(value)
+    wanted = [(old | new) if accumulate else (new or old) for old, new in zip(wanted, fresh, strict=True)]
+    flagged = []
+
+    def build(b, x, v):
+        out = gathers.index_put(b, x, indices, v, accumulate=accumulate)
+        flagged.extend(node.reason for node in b.graph.nodes if node.reason)
+        return out
+
+    matrix, _ = _read(build, (shape, narrow))
+    found = [set(np.flatnonzero(row).tolist()) for row in matrix.reshape(size, -1)]
+    assert found == wanted
+    twice = len(set(region.ravel().tolist())) < region.size
+    assert flagged == (["repeated-index"] if twice and not accumulate else [])
+
+
+@st.composite
+def picking(draw):
+    """A shape, an axis, and what is picked along it for a corner of the others."""
+    shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple))
+    axis = draw(st.integers(-len(shape), len(shape) - 1))
+    extents = tuple(draw(st.integers(1, n)) for n in shape)
+    count = int(np.prod(extents))
+    picked = np.array(draw(st.lists(st.integers(0, shape[axis] - 1), min_size=count, max_size=count)))
+    return shape, axis, picked.reshape(extents)
+
+
+@given(picking())
+def test_any_gather(drawn):
+    shape, axis, picked = drawn
+    crop = tuple(slice(0, n) if a != axis % len(shape) else slice(None) for a, n in enumerate(picked.shape))
+    wanted = np.take_along_axis(_places(shape)[crop], picked, axis)
+    _, found = _read(lambda b, x: gathers.gather(b, x, axis, picked), (shape,))
+    assert np.array_equal(found, wanted)
+
+
+@given(picking(), st.booleans())
+def test_any_scatter(drawn, accumulate):
+    shape, axis, picked = drawn
+    size = int(np.prod(shape))
+    base = _places(shape)
+    wanted = [{place} for place in range(size)]
+    fresh = [set() for _ in range(size)]
+    for number, place in enumerate(np.ndindex(picked.shape)):
+        target = list(place)
+        target[axis] = picked[place]
+        fresh[int(base[tuple(target)])].add(size + number)
+    wanted = [(old | new) if accumulate else (new or old) for old, new in zip(wanted, fresh, strict=True)]
+    flagged = []
+
+    def build(b, x, source):
+        out = gathers.scatter(b, x, axis, picked, source, accumulate=accumulate)
+        flagged.extend(node.reason for node in b.graph.nodes if node.reason)
+        return out
+
+    matrix, _ = _read(build, (shape, picked.shape))
+    found = [set(np.flatnonzero(row).tolist()) for row in matrix.reshape(size, -1)]
+    assert found == wanted
+    twice = any(len(new) > 1 for new in fresh)
+    assert flagged == (["repeated-index"] if twice and not accumulate else [])
+
+
+def test_scalars_and_nothing():
+    nothing, _ = _read(lambda b, x: gathers.gather(b, x, 0, np.zeros((0, 2), int)), ((3, 2),))
+    assert nothing.shape == (0, 2, 6)
+    _, picked = _read(lambda b, x: gathers.gather(b, x, 0, np.zeros(1, int)), ((),))
+    assert picked.tolist() == [0]
+    _, written = _read(lambda b, x, s: gathers.scatter(b, x, 0, np.zeros((), int), s), ((), ()))
+    assert written.tolist() == 1
+    both, _ = _read(lambda b, x, s: gathers.scatter(b, x, 0, np.zeros((), int), s, accumulate=True), ((), ()))
+    assert both.tolist() == [True, True]
+    _, filled = _read(lambda b, x, s: gathers.scatter(b, x, 0, I([2, 0]), s), ((3,), ()))
+    assert filled.tolist() == [3, 1, 3]
+
+
+def test_a_constant_written_twice_is_no_matter():
+    b = Builder()
+    x = b.input("x", (3,))
+    out = gathers.index_put(b, x, [I([1, 1])], b.constant((2,)))
+    assert b.graph.nodes[out.node].reason is None
+    assert dependence(b.graph, out.node, "x").tolist() == np.diag([True, False, True]).tolist()

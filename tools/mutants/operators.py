@@ -202,8 +202,6 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.Slice(None, upper, step)
             if upper is not None:
                 yield ast.Slice(lower, None, step)
-        case _:
-            pass
 
 
 def _conditions(node: ast.AST) -> Iterator[ast.AST]:
@@ -218,8 +216,6 @@ def _conditions(node: ast.AST) -> Iterator[ast.AST]:
             for place, test in enumerate(tests):
                 turned = [*tests[:place], ast.UnaryOp(ast.Not(), test), *tests[place + 1 :]]
                 yield ast.comprehension(target, iterator, turned, is_async)
-        case _:
-            pass
 
 
 def _calls(node: ast.Call) -> Iterator[ast.AST]:
@@ -229,8 +225,6 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
             yield ast.Call(ast.Name(NAMES[name], ast.Load()), node.args, node.keywords)
         case ast.Attribute(value, name) if name in NAMES:
             yield ast.Call(ast.Attribute(value, NAMES[name], ast.Load()), node.args, node.keywords)
-        case _:
-            pass
     for place, keyword in enumerate(node.keywords):
         if keyword.arg not in {None, "strict"}:
             yield ast.Call(node.func, node.args, [*node.keywords[:place], *node.keywords[place + 1 :]])
@@ -252,8 +246,6 @@ def _statements(node: ast.stmt) -> Iterator[ast.stmt]:
             yield ast.Break()
         case ast.Break():
             yield ast.Continue()
-        case _:
-            pass
 
 
 def _is_none(value: ast.expr) -> bool:
