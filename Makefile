@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families clean
+.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families conformance clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -50,6 +50,9 @@ verify-zoo: $(STAMP) ## proofs of a hundred models of the zoo, drawn at random
 
 zoo-families: $(STAMP) ## one model of each timm file and all of torchvision
 	$(BIN)/python tools/zoo.py --families --turns 2
+
+conformance: $(STAMP) ## every lowering against PyTorch's own operator and module tables; resumes
+	$(BIN)/python -m tools.conformance
 
 clean: ## everything that was made here, the environment too
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
