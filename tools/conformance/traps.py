@@ -95,8 +95,6 @@ BLIND: dict[str, str] = {
         ("histc", "histogram", "histogramdd"), "a count changes only where a number crosses an edge"
     ),
     **dict.fromkeys(("masked.argmax", "masked.argmin"), "a place, handed on as a floating-point number"),
-    "nanquantile": "of one number every quantile is that number",
-    "quantile": "of one number every quantile is that number",
     "heaviside": "the second number counts only where the first is exactly 0",
     "linalg.pinv": "a tolerance of 1 leaves no singular value",
 }

@@ -29,6 +29,7 @@ CASES = [
     Case("softmax backward", lambda g, y: torch._softmax_backward_data(g, y, 1, y.dtype), (X[0], X[0])),
     Case("quantile", lambda x: x.quantile(0.3, 1), X, oracles=("nan",)),
     Case("quantiles of all", lambda x, q: x.quantile(q % 1), ((2, 2), (3,)), oracles=("gradient",), draws=60),
+    Case("quantiles of one", lambda x, q: x.quantile(q % 1, dim=1), ((2, 1), (3,)), oracles=("gradient",)),
     Case("nanquantile", lambda x: x.nanquantile(0.5, -1, keepdim=True), X, oracles=("gradient",), draws=60),
     Case(
         "segments",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
@@ -125,8 +126,12 @@ def quantile(
 ) -> Ref:
     """Each quantile reads everything along the axis (all of them where None), and its own level."""
     out = reduce(ctx, x, dim, keep=keepdim)
-    levels = [ctx.reshape(q, (*q.shape, *(1,) * len(out.shape)))] if isinstance(q, Ref) else []
-    return ctx.pointwise(out, *levels, shape=ctx.output_shape)
+    if not isinstance(q, Ref) or prod(out.shape) == prod(
+        x.shape
+    ):  # of one number, every quantile is that number
+        return ctx.broadcast(out, ctx.output_shape)
+    levels = ctx.reshape(q, (*q.shape, *(1,) * len(out.shape)))
+    return ctx.pointwise(out, levels, shape=ctx.output_shape)
 
 
 @lowers(
