@@ -60,7 +60,7 @@ class Terms:
 
     def __init__(self, lattice: Any, extents: tuple[int, ...]) -> None:
         self.lattice = lattice
-        self._few = JOINT if lattice.joint else FEW
+        self.joint = lattice.joint and len(extents) > 1
         self.extents = extents
         self.widened = False
 
@@ -81,12 +81,15 @@ class Terms:
         lattice = self.lattice
         if lattice.counting:
             return Dependency(cutting, self._counted(terms))
+        if self.joint and any(map(self._whole, terms)):
+            return Dependency(cutting, [next(filter(self._whole, terms))])
+        joint = self.joint and (len(terms) <= 2 * FEW or self._exact(terms))
         kept: dict[Any, Term] = {}
         alike: dict[Any, list[Term]] = {}
         for term in lattice.settled(terms):
             masks = [(position, mask.tobytes()) for position, mask in sorted(term.masks.items())]
             key = (term.context, *masks, *map(lattice.key, term.sets))
-            if lattice.joint:
+            if joint:
                 self._add_joint(kept, key, term)
             else:
                 alike.setdefault(key, []).append(term)
@@ -127,7 +130,19 @@ class Terms:
         sets = tuple(
             self.lattice.union(list({id(one): one for one in column}.values())) for column in columns
         )
-        return Term(sets, first.masks, first.context)
+        return Term(sets, first.masks, first.context, not self.joint)
+
+    def _exact(self, terms: list[Term]) -> bool:
+        """Whether products count, and all terms' are exact yet: past that, projections alone are kept, which is quick."""
+        return self.joint and all(term.exact for term in terms)
+
+    def _few(self, terms: list[Term]) -> int:
+        return JOINT if self._exact(terms) else FEW
+
+    def _whole(self, term: Term) -> bool:
+        """Whether every unit is known to see everything."""
+        plain = term.exact and not (term.masks or term.context)
+        return plain and all(map(self.lattice.saturated, term.sets, self.extents))
 
     def _add_joint(self, kept: dict[Any, Term], key: Any, term: Term) -> None:
         """Unite a term with the first one with which it makes a product; beside them if there is none."""
@@ -144,7 +159,7 @@ class Terms:
 
     def _fitting(self, cutting: Cutting, terms: list[Term]) -> Dependency:
         """Keep the number of terms in bounds, where that is cheap or unavoidable."""
-        if self.lattice.counting or len(terms) <= self._few:
+        if self.lattice.counting or len(terms) <= self._few(terms):
             return Dependency(cutting, terms)
         return self._condensed(cutting, terms, forced=len(terms) > CAP)
 
@@ -215,7 +230,7 @@ class Terms:
 
         It is along a factor on which one input axis alone varies, and where a lattice finds that all sets fill a grid.
         """
-        if not self.lattice.joint or len(term.sets) == 1 or not term.exact:
+        if not self.joint or not term.exact:
             return term.exact
         return all(
             sum(self.lattice.varies(sets, position) for sets in term.sets) <= 1
@@ -239,7 +254,7 @@ class Terms:
         terms = dependency.terms
         cut = self._cut_masks(terms, old, plan)
         total = sum(map(len, cut))
-        if total > len(terms) and total > self._few and not self.lattice.counting:
+        if total > len(terms) and total > self._few(terms) and not self.lattice.counting:
             # Masks that would scatter are written into the sets before they do.
             terms = self._condensed(dependency.cutting, terms, pieces=total // len(terms)).terms
             cut = self._cut_masks(terms, old, plan)
