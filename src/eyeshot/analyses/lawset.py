@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eyeshot.analyses.affine import LawSet, all_broken, broken, expand, unbounded, united, with_value, zipped
-from eyeshot.analyses.lattices import FAR, rearrangement
+from eyeshot.analyses.lattices import rearrangement
 from eyeshot.analyses.phases import LIMIT, phase_plan, read_phases
-from eyeshot.relations import summary, tabulate
+from eyeshot.relations import summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -106,14 +106,12 @@ class Law:
     def along(
         self, law: LawSet, position: int, amap: AxisMap, sizes: tuple[int, int], mask: Mask | None
     ) -> LawSet:
-        """Read through an axis map; without a summary there is no law, unless the factor is fixed."""
-        del mask
+        """Read through an axis map; without a summary there is no law. Only growing factors move a field."""
+        del mask, sizes
         if law.unbounded or law.broken:
             return law
         periodic = summary(amap)
         if periodic is None:
-            if law.grows[position] is False:
-                return self._tabulated(law, position, amap, sizes)
             return broken(law, f"{type(amap).__name__.lower()} without a law along a growing axis")
         period, step = law.bounds.shape[position + 1], law.steps[position]
         if period == periodic.period == 1:
@@ -128,15 +126,6 @@ class Law:
                 return broken(law, f"more than {LIMIT} phases")
             bounds, new = read_phases(law.bounds, position, step, plan)
         return law.but(bounds, with_value(law.steps, position, new), at_size=periodic.at_size)
-
-    def _tabulated(self, law: LawSet, position: int, amap: AxisMap, sizes: tuple[int, int]) -> LawSet:
-        full = expand(law, position, sizes[0])
-        table = tabulate(amap, *sizes)
-        rows = [full.bounds.take(table.row(y), position + 1).min(position + 1) if len(table.row(y)) else None
-                for y in range(sizes[1])]  # fmt: skip
-        blank = np.full_like(full.bounds.take(0, position + 1), FAR)
-        bounds = np.stack([blank if row is None else row for row in rows], position + 1)
-        return full.but(bounds=bounds, steps=with_value(law.steps, position, 0))
 
     def everything(
         self, law: LawSet, where: Sequence[int], sizes: Sequence[int], masks: dict[int, Mask]
@@ -241,17 +230,11 @@ class Law:
         )
 
     def embed(self, law: LawSet, position: int, offset: int, sizes: tuple[int, int]) -> LawSet:
-        """Place a factor inside a longer one: a law only where the factor is fixed."""
+        """Place a factor inside a longer one: there is no law along it any more. Only growing factors move a field."""
+        del position, offset, sizes
         if law.unbounded or law.broken:
             return law
-        if law.grows[position] is not False:
-            return broken(law, "pieces joined end to end along a growing axis")
-        full = expand(law, position, sizes[0])
-        axis = position + 1
-        shape = [*full.bounds.shape[:axis], sizes[1], *full.bounds.shape[axis + 1 :]]
-        bounds = np.full(shape, FAR)
-        bounds[(slice(None),) * axis + (slice(offset, offset + sizes[0]),)] = full.bounds
-        return full.but(bounds=bounds, steps=with_value(full.steps, position, 0))
+        return broken(law, "pieces joined end to end along a growing axis")
 
 
 @lru_cache(maxsize=4096)
