@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import eyeshot
-from eyeshot.frontends.torch.zoo import load
+from eyeshot.frontends.torch.zoo import _unset_weights, load
 
 # Reference, usual input, layout, and how many tensors the forward takes.
 FAMILIES = {
@@ -60,6 +60,18 @@ def test_known_parameter_counts():
     """As published with the models: unset weights are weights all the same."""
     for reference, count in {"torchvision:alexnet": 61_100_840, "timm:resnet18": 11_689_512}.items():
         assert sum(parameter.numel() for parameter in load(reference).model.parameters()) == count
+
+
+def test_only_large_parameters_are_left_unset():
+    large, small = nn.Parameter(torch.zeros(512, 512)), nn.Parameter(torch.zeros(8))
+    with _unset_weights():
+        large.data.normal_()
+        nn.init.ones_(large)
+        small.data.fill_(3)
+        table = torch.zeros(512, 512).fill_(2)
+    assert not large.any()
+    assert (small == 3).all()
+    assert (table == 2).all()
 
 
 def test_detectors_are_initialised_and_the_same_every_time():

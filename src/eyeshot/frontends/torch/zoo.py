@@ -33,6 +33,8 @@ from eyeshot.frontends.torch.modules import unwrap
 
 _LARGE = 64 * 1024
 _PATIENCE = 16
+_DATA = Tensor.data.__get__  # type: ignore[attr-defined]
+_PARAMETER = "_eyeshot_parameter"
 _FILLING = {"add_", "clamp_", "div_", "erfinv_", "fill_", "mul_", "normal_", "uniform_", "zero_"}
 _WORDS = {"true": True, "false": False, "none": None}
 
@@ -286,7 +288,7 @@ def _unset_weights() -> Iterator[None]:
 
 
 class _NoFilling(TorchFunctionMode):
-    """Ops that fill large parameters do nothing, until they insist: a loop may wait for what they draw."""
+    """Ops that fill large parameters (or their data) do nothing, until they insist: a loop may wait for what they draw."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -297,14 +299,20 @@ class _NoFilling(TorchFunctionMode):
     ) -> Any:
         keywords = kwargs or {}
         filled = args[0] if args else keywords.get("tensor")
+        if isinstance(filled, Tensor) and not isinstance(filled, nn.Parameter):
+            filled = getattr(filled, _PARAMETER, None)
         if isinstance(filled, nn.Parameter) and filled.numel() > _LARGE:
+            if func == _DATA:
+                data = func(*args, **keywords)
+                setattr(data, _PARAMETER, filled)
+                return data
             fills = (
                 getattr(func, "__name__", "") in _FILLING
                 or getattr(func, "__module__", "") == "torch.nn.init"
             )
             if fills and self._skipped[id(filled)] < _PATIENCE:
                 self._skipped[id(filled)] += 1
-                return filled
+                return args[0] if args else filled
         return func(*args, **keywords)
 
 
