@@ -12,7 +12,7 @@ from eyeshot.analyses.law import Laws
 from eyeshot.analyses.paths import Paths
 from eyeshot.analyses.sets import Sets
 from eyeshot.graph import Builder, Ref
-from eyeshot.relations import All, Window
+from eyeshot.relations import All, Window, tables
 from tests.dense import dependence
 
 STEPS = st.one_of(
@@ -155,3 +155,24 @@ def test_a_window_over_all_there_is_marks_context_too() -> None:
     assert boxes.at(gated.node, (5,)) == [(0, 8)]
     assert boxes.at(gated.node, (5,), local=True) == [(5, 6)]
     assert boxes.at(seen.node, (5,), local=True) == [(4, 8)]
+
+
+def test_a_summary_of_blocks_is_no_context() -> None:
+    b = Builder()
+    x = b.input("x", (12,))
+    blocks = b.reshape(x, (3, 4))
+    seen = b.pointwise(blocks, b.broadcast(b.reduce(blocks, [1]), (3, 4)))
+    assert Boxes(b.graph, 0, [0]).at(seen.node, (1, 2), local=True) == [(4, 8)]
+    assert Laws(b.graph, 0, [0]).at(seen.node, (1, 2), 0, local=True) == (4, 8)
+
+
+def test_what_has_no_law_is_context_when_all_of_it_is_pooled() -> None:
+    b = Builder()
+    x = b.input("x", (12,))
+    blocks = b.reshape(b.along(x, {0: (tables.roll(5, 12), 12)}), (3, 4))
+    inner = b.reduce(blocks, [1])
+    pooled = b.reduce(inner, [0])
+    y = b.pointwise(x, b.broadcast(b.reshape(pooled, (1,)), (12,)))
+    law = Laws(b.graph, 0, [0])
+    assert law.axis(y.node, 0, local=True).size == 1
+    assert law.axis(blocks.node, 0).why

@@ -190,13 +190,20 @@ def test_a_table_without_law_is_exact_on_a_fixed_axis() -> None:
     st.lists(st.integers(1, 4), min_size=2, max_size=4),
     st.sets(st.integers(0, 3)),
     st.integers(1, 4),
+    st.sampled_from([1, 1, 2, 3, 6]),
 )
-def test_a_cut_axis_read_through_a_window_is_the_box(sizes: list[int], summed: set[int], kernel: int) -> None:
-    """Some pieces of a cut axis are read whole, the rest is put together again: the law is the box of inner units."""
+def test_a_cut_axis_read_through_a_window_is_the_box(
+    sizes: list[int], summed: set[int], kernel: int, times: int
+) -> None:
+    """Some pieces of a cut axis are read whole, the rest is put together again: the law is the box of inner units.
+
+    The axis may have phases already when it is cut.
+    """
     b = Builder()
-    extent = prod(sizes)
-    x = b.input("x", (4 * extent,))
-    pieces = b.reshape(x, (4, *sizes))
+    x = b.input("x", (4 * prod(sizes),))
+    extent = times * prod(sizes)
+    stretched = b.along(x, {0: (tables.stretch(times, 4 * prod(sizes)), 4 * extent)})
+    pieces = b.reshape(stretched, (4 * times, *sizes))
     seen = b.broadcast(b.reduce(pieces, [1 + axis for axis in summed if axis < len(sizes)]), pieces.shape)
     whole = b.reshape(seen, (4 * extent,))
     count = 4 * extent - kernel + 1
@@ -213,3 +220,112 @@ def test_what_holds_at_one_size_stays_so() -> None:
     pooled = b.along(x, {2: (tables.adaptive(30, 7), 7)})
     for out in (conv(b, pooled, 3, 1, 1, 1), b.slice(pooled, 2, 1, 6)):
         assert Laws(b.graph, 0, (2,)).axis(out.node, 0).at_size
+
+
+def test_sizes_offsets_and_phases_of_units_that_differ() -> None:
+    """Channels that look elsewhere: the offset is the least, the size the largest, never the union of both."""
+    b = Builder()
+    x = b.input("x", (2, 40))
+    apart = b.concat([b.slice(b.slice(x, 0, 0, 1), 1, 0, 30), b.slice(b.slice(x, 0, 1, 2), 1, 7, 37)], 0)
+    seen = b.along(apart, {1: (Window(3), 28)})
+    wider = b.concat([seen, b.slice(conv3(b, b.slice(x, 0, 0, 1), 9), 1, 0, 28)], 0)
+    laws = Laws(b.graph, 0, (1,))
+    law = laws.axis(seen.node, 0)
+    assert (law.size, law.stride, law.offset, law.misaligned) == (3, 1, 0, False)
+    law = laws.axis(wider.node, 0)
+    assert (law.size, law.stride, law.offset) == (9, 1, 0)
+    assert laws.at(seen.node, (1, 4), 0) == (11, 14)
+    assert laws.at(seen.node, (None, 4), 0) == (4, 14)
+    assert laws.at(seen.node, (1, None), 0) == (7, 37)
+
+
+def conv3(b: Builder, x: Ref, kernel: int) -> Ref:
+    return b.along(x, {1: (Window(kernel), x.shape[1] - kernel + 1)})
+
+
+@given(
+    st.lists(STEPS.filter(lambda step: step[0] not in {"lose", "crop", "reflect"}), min_size=1, max_size=3)
+)
+def test_the_law_is_no_wider_than_the_widest_unit(steps: list[Step]) -> None:
+    graph, out = build(steps, 3000)
+    law, boxes = Laws(graph, 0, (2,)).axis(out.node, 0), Boxes(graph, 0, (2,))
+    if len(law.phases) > 40 or out.shape[2] < 200:
+        return
+    period = len(law.phases)
+    first = out.shape[2] // 2 // period * period
+    found = []
+    for phase in range(period):
+        boxed = [boxes.at(out.node, (0, channel, first + phase)) for channel in range(out.shape[1])]
+        if None in boxed:
+            assert law.phases[phase][1] == 0
+            continue
+        low, size = min(box[0][0] for box in boxed), max(box[0][1] - box[0][0] for box in boxed)
+        found.append((low - Fraction(law.stride) * (first + phase), size))
+    assert [pair for pair in law.phases if pair[1]] == found
+    assert law.size == max((size for _, size in found), default=0)
+    assert law.offset == min((offset for offset, _ in found), default=None)
+
+
+def test_branches_with_other_centers_are_misaligned() -> None:
+    b = Builder()
+    x = b.input("x", (1, 30))
+    left, right = b.slice(x, 1, 0, 28), b.slice(x, 1, 2, 30)
+    middle = b.along(x, {1: (Window(3), 28)})
+    shifted, centered = b.pointwise(left, right), b.pointwise(middle, b.slice(x, 1, 1, 29))
+    doubled = b.pointwise(shifted, middle)
+    laws = Laws(b.graph, 0, (1,))
+    assert laws.axis(shifted.node, 0).misaligned
+    assert not laws.axis(centered.node, 0).misaligned
+    assert not laws.axis(middle.node, 0).misaligned
+    assert laws.axis(doubled.node, 0).misaligned
+    assert laws.axis(shifted.node, 0).size == laws.axis(doubled.node, 0).size == 3
+
+
+def test_a_fixed_axis_merged_with_a_growing_one_grows() -> None:
+    b = Builder()
+    x = b.input("x", (3, 20))
+    whole = b.reduce(b.reshape(conv3(b, x, 3), (54,)), [0])
+    assert Laws(b.graph, 0, (1,)).axis(whole.node, 0).unbounded
+
+
+def test_a_piece_that_was_read_whole_moves_nothing_more() -> None:
+    b = Builder()
+    x = b.input("x", (24,))
+    whole = b.reduce(b.reshape(x, (6, 4)), [1])
+    padded = b.pad(whole, {1: (1, 1)})
+    laws = Laws(b.graph, 0, (0,))
+    assert laws.axis(padded.node, 0).stride == 4
+    assert {laws.at(padded.node, (2, place), 0) for place in range(3)} == {(8, 12)}
+
+
+def test_what_falls_between_all_elements_reads_nothing() -> None:
+    b = Builder()
+    x = b.input("x", (9,))
+    between = b.along(x, {0: (Window(1, stride=2, padding=1, input_dilation=2), 8)})
+    law = Laws(b.graph, 0, (0,)).axis(between.node, 0)
+    assert law.size == 0
+    assert law.why
+    assert Boxes(b.graph, 0, (0,)).at(between.node, (3,)) is None
+    after = b.along(between, {0: (Window(3), 6)})
+    laws = Laws(b.graph, 0, (0,))
+    assert laws.at(between.node, (3,), 0) is None
+    assert laws.at(after.node, (3,), 0) is None
+    assert laws.axis(after.node, 0).size == 0
+
+
+def test_one_axis_keeps_its_law_where_the_other_has_none() -> None:
+    b = Builder()
+    x = b.input("x", (8, 8))
+    shifted = b.pad(b.slice(x, 0, 1, 8), {0: (0, 1)})
+    half = b.along(b.slice(x, 1, 0, 4), {1: (tables.stretch(2, 4), 8)})
+    quarter = b.along(b.slice(x, 1, 0, 2), {1: (tables.stretch(4, 2), 8)})
+    y = b.pointwise(x, shifted, half, quarter)
+    laws = Laws(b.graph, 0, (0, 1))
+    rows, columns = laws.axis(y.node, 0), laws.axis(y.node, 1)
+    assert (rows.size, rows.stride, rows.offset, rows.misaligned, rows.why) == (2, 1, 0, True, None)
+    assert columns.size is None
+    assert "strides" in columns.why
+    turned = b.permute(y, (1, 0))
+    laws = Laws(b.graph, 0, (0, 1))
+    assert laws.axis(turned.node, 0) == rows
+    assert laws.axis(turned.node, 1) == columns

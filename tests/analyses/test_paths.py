@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from eyeshot.analyses.paths import Paths, Spectrum
 from eyeshot.graph import Builder, Graph
-from eyeshot.relations import All, Along, Window
+from eyeshot.relations import All, Along, Window, tables
 
 
 @st.composite
@@ -92,3 +92,15 @@ def test_the_mean_is_over_paths_with_a_size() -> None:
     assert Spectrum({None: 5, 3: 1, 5: 3}).mean == 4.5
     assert Spectrum({None: 5}).mean is None
     assert list(Spectrum({None: 5, 9: 1, 3: 1})) == [3, 9, None]
+
+
+def test_what_moves_tells_context_apart_even_without_a_size() -> None:
+    builder = Builder()
+    x = builder.input("x", (8,))
+    turned = builder.along(x, {0: (tables.roll(3, 8), 8)})  # moves, and has no law
+    whole = builder.along(x, {0: (All(), 8)})  # all of the axis, and no summary
+    pooled = builder.along(builder.pointwise(turned, whole), {0: (All(), 8)}, summarises=True)
+    both = builder.pointwise(x, pooled)
+    paths = Paths(builder.graph, 0, 0)
+    assert dict(paths.spectrum(both.node)) == {1: 1, None: 2}
+    assert dict(paths.spectrum(both.node, local=True)) == {1: 1, None: 1}

@@ -33,7 +33,7 @@ ROOMY = [
 def limits(few: int, cap: int, cheap: int, many: int = 1 << 21) -> Iterator[None]:
     with (
         patch.multiple(terms, FEW=few, JOINT=few, CAP=cap),
-        patch.multiple(lattices, CHEAP=cheap, MANY=many),
+        patch.multiple(lattices, CHEAP=cheap, MANY=many, LARGE=1 if cheap == 1 else lattices.LARGE),
         patch.object(reach, "SMALL", cheap),
     ):
         yield
@@ -134,3 +134,18 @@ def test_what_a_saturated_term_holds_is_dropped() -> None:
     rows = b.broadcast(b.reduce(x, [0], summarises=False), (4, 5))
     cross = b.pointwise(kept, rows)
     assert len(Boxes(b.graph, 0, [0, 1]).dependencies[cross.node].terms) == 2
+
+
+def test_reasons_travel_with_what_they_are_about() -> None:
+    b = Builder()
+    x, z = b.input("x", (4,)), b.input("z", (4,))
+    guessed = b.dense([x], (4,), "unknown-op")
+    aside = b.dense([z], (4,), "data-dependent-index")
+    both = b.pointwise(x, guessed, aside)
+    after = b.along(both, {0: (Window(2), 3)})
+    plain = b.along(x, {0: (Window(2), 3)})
+    reasons = [dependency.reasons for dependency in Boxes(b.graph, 0, [0]).dependencies]
+    assert reasons[guessed.node] == reasons[both.node] == reasons[after.node] == {"unknown-op"}
+    assert not reasons[plain.node]
+    assert not reasons[aside.node]
+    assert not reasons[x.node]

@@ -88,8 +88,8 @@ class Boxes:
         dependency = self.dependencies[node]
         terms = [term for term in dependency.terms if not (local and term.context >> axis & 1)]
         if len(terms) not in (0, len(dependency.terms)):  # context counts at some units alone
-            starts, stops, occupied = self.arrays(node, tuple(map(prod, dependency.cutting)), local=True)
-            return int(((stops[axis] - starts[axis]) * occupied).max(initial=0))
+            starts, stops, _ = self.arrays(node, tuple(map(prod, dependency.cutting)), local=True)
+            return int((stops[axis] - starts[axis]).max(initial=0))
         if 0 in flat(dependency.cutting):
             return 0
         ends = [

@@ -183,14 +183,13 @@ class SetLattice(ABC):
         return reduce(self.ufunc, many)
 
     def split(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
-        """Cut one factor into several (none drops a factor of extent 1).
+        """Cut one factor that the sets differ along into several.
 
         Large sets keep only the new factors that they differ along: what was merged from one is found again.
         """
         axis = position + 1
-        dims = sizes if sets.shape[axis] != 1 else (1,) * len(sizes)
-        sets = sets.reshape(*sets.shape[:axis], *dims, *sets.shape[axis + 1 :])
-        if sets.size < LARGE or len(sizes) < 2:
+        sets = sets.reshape(*sets.shape[:axis], *sizes, *sets.shape[axis + 1 :])
+        if sets.size < LARGE:
             return sets
         folded = sets
         for place in range(axis, axis + len(sizes)):
@@ -200,12 +199,8 @@ class SetLattice(ABC):
         return sets if self.constant(folded) else folded
 
     def merge(self, sets: Sets, position: int, sizes: Sequence[int]) -> Sets:
-        """Make one factor of several neighbours with the extents ``sizes``."""
-        axis, count = position + 1, len(sizes)
-        held = sets.shape[axis : axis + count]
-        before, after = sets.shape[:axis], sets.shape[axis + count :]
-        if prod(held) == 1:
-            return sets.reshape(*before, 1, *after)
+        """Make one factor of several neighbours with the extents ``sizes``, along some of which the sets differ."""
+        before, after = sets.shape[: position + 1], sets.shape[position + 1 + len(sizes) :]
         return np.broadcast_to(sets, (*before, *sizes, *after)).reshape(*before, prod(sizes), *after)
 
     def arrange(self, sets: Sets, order: Sequence[int | None]) -> Sets:

@@ -114,7 +114,7 @@ class Law:
         if periodic is None:
             return broken(law, f"{type(amap).__name__.lower()} without a law along a growing axis")
         period, step = law.bounds.shape[position + 1], law.steps[position]
-        if period == periodic.period == 1:
+        if period == periodic.period == 1 and periodic.low < periodic.high:
             low, high = periodic.low[0] * step, (periodic.high[0] - 1) * step
             if step < 0:
                 low, high = high, low
