@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,15 @@ def test_laws_hold_where_all_windows_are_present(given_windows):
             assert not len(row)
         elif low >= 0 and high <= windows * kernel:
             assert (low, high) == (row.min(), row.max() + 1)
+            assert set(np.diff(row).tolist()) <= {table.law.gap}
     assert (law.step, law.period) == (stride, kernel)
     assert law.low == tuple(k * dilation - padding for k in range(kernel))
     assert law.high == tuple(low + 1 for low in law.low)
+
+
+def test_windows_lie_side_by_side_unless_told_otherwise():
+    assert unfold(6, 3, 2, 2) == unfold(6, 3, 2, stride=2, dilation=1, padding=0)
+    assert fold(4, 3, 2) == fold(4, 3, 2, stride=1, dilation=1, padding=0)
+    assert unfold(4, 3, 2).indices.tolist() == [0, 1, 1, 2, 2, 3]
+    assert [fold(4, 3, 2).row(y).tolist() for y in range(4)] == [[0], [1, 2], [3, 4], [5]]
+    assert unfold(4, 2, 0).law is None

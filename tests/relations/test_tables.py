@@ -54,6 +54,15 @@ def test_picked_indices(size, data):
         assert table.law == Periodic(min(steps, default=1), (first,), (first + 1,), table.law.at_size)
 
 
+def test_steady_steps_have_a_law():
+    assert tables.take([1], 3).law == Periodic(1, (1,), (2,))
+    assert tables.take([0, 2], 3).law == Periodic(2, (0,), (1,))
+    assert tables.take([2, 1, 0], 3).law == Periodic(-1, (2,), (3,), at_size=True)
+    assert tables.take([1, 1], 3).law == Periodic(0, (1,), (2,))
+    assert tables.take([0, 1, 0], 3).law is None
+    assert tables.take([], 3).law is None
+
+
 @given(st.lists(st.booleans(), max_size=6))
 def test_admitted_indices(mask):
     table = tables.admitted(np.array(mask, bool))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
-import os
 import platform
 import re
 import subprocess
@@ -187,7 +186,6 @@ def main() -> int:
         "--only", default="", help="mutants whose name matches this expression; no result is written"
     )
     options = parser.parse_args()
-    os.nice(10)
     asked = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     root = snapshot(commit)

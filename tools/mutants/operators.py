@@ -195,13 +195,10 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
         case ast.Constant(bool(value)):
             yield ast.Constant(not value)
         case ast.Constant(int(value)):
-            yield ast.Constant(value + 1)
-            yield ast.Constant(value - 1)
+            yield from (ast.Constant(value + 1), ast.Constant(value - 1))
         case ast.Slice(lower, upper, step):
-            if lower is not None:
-                yield ast.Slice(None, upper, step)
-            if upper is not None:
-                yield ast.Slice(lower, None, step)
+            yield from [ast.Slice(None, upper, step)] * (lower is not None)
+            yield from [ast.Slice(lower, None, step)] * (upper is not None)
 
 
 def _conditions(node: ast.AST) -> Iterator[ast.AST]:
