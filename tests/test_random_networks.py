@@ -17,7 +17,7 @@ from torch import nn
 
 from eyeshot.frontends.torch.context import LOWERINGS
 from eyeshot.jobs import Outcome
-from tests.networks import Network, draw_network, networks
+from tests.networks import Network, draw_network, networks, oracle
 from tests.networks.check import examine, graph_of, skip_of
 from tests.networks.oracle import gradient, nan_probe
 from tests.networks.step import Do
@@ -91,8 +91,16 @@ def test_the_oracles_know_a_window_with_holes():
     network = Network((1, 1, 7), [("convolution", conv, (0,))]).double()
     x = network.draw_parameters(0)
     expected = np.array([[i - y in {0, 2, 4} for i in range(7)] for y in range(3)])
-    for oracle in (gradient, nan_probe):
-        assert np.array_equal(oracle(network, x).reshape(3, 7), expected)
+    for ask in (gradient, nan_probe):
+        assert np.array_equal(ask(network, x).reshape(3, 7), expected)
+
+
+def test_a_wrong_gradient_is_refuted(monkeypatch):
+    network, _ = flipped("exact")
+    monkeypatch.setattr(oracle, "gradient", lambda network, x: np.ones((1, 2, 5, 1, 2, 5), bool))
+    found = oracle.truth(network)
+    assert found.refuted
+    assert np.array_equal(found.proved, found.reached)
 
 
 def test_networks_are_the_same_for_the_same_seed():
@@ -143,13 +151,15 @@ def test_an_unfinished_chunk_breaks_a_promise(campaign):
     late = Outcome("eyeshot 100", "", "timed out", message="over 900 s")
     found = campaign.total([*outcomes(), late])
     assert campaign.broken(found) == ["eyeshot 100: timed out  over 900 s"]
-    assert "timed out" in campaign.report(found, None, 60).partition("## Problem")[2]
+    assert "timed out" in campaign.report(found, None, [late]).partition("## Problem")[2]
 
 
 def test_a_chunk_of_the_campaign(campaign):
     value = campaign.work([campaign.OURS, 3, 6])
     assert value["outcomes"]["networks"] == 3
     assert value["problems"] == []
-    text = campaign.report(campaign.total([Outcome("0", "", "done", value)]), None, 60)
+    chunks = [Outcome(name, name, "done", value) for name in "ab"]
+    text = campaign.report(campaign.total(chunks[:1]), None, chunks)
+    assert "commit a (1 of 2 parts), b (1 of 2 parts)" in text
     assert "| networks | 3 |" in text
     assert "nnsmith was not installed" in text

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from eyeshot.frontends.torch.lower import load_lowerings  # noqa: E402 - as above
-from eyeshot.jobs import Job, Limits, Outcome, run  # noqa: E402 - as above
+from eyeshot.jobs import Job, Limits, Outcome, run, stored  # noqa: E402 - as above
 from tests.networks import Network, check, draw_network, smith  # noqa: E402 - the tests are no installed package
 
 RESULT = ROOT / "results" / "random_networks.md"
@@ -72,7 +72,7 @@ def labels(found: check.Examined) -> list[str]:
         f"skip {found.skip or 'impossible'}",
         f"{found.verdict}, decided by {found.decided}",
     ]
-    return out + ["holes"] * found.holes
+    return out + ["holes"] * found.holes + ["gradient refuted"] * found.refuted
 
 
 def total(outcomes: Iterable[Outcome]) -> dict[str, Any]:
@@ -126,6 +126,8 @@ must agree with it.
   values was always the same one; a softmax over one key has no slope). Where a coefficient is 0 by construction (a masked
   weight of attention, a weight of interpolation) the probe runs the same function written so that NaN does not pass it;
   that it is the same function is checked by its values.
+- *gradient refuted*: PyTorch's gradient shows a dependence that a finite difference denies, as NaN does (batch norm's
+  backward pass, where the slope's strides are those of channels_last).
 - *holes*: networks in which some unit does not read all of its box.
 - A skip: one value added to a later one of as many elements; no unit's box may shrink.
 - Not drawn: resizes where PyTorch disagrees with itself (tests/networks/windows.py says which).
@@ -137,19 +139,19 @@ must agree with it.
 """
 
 
-def report(found: dict[str, Any], other: dict[str, Any] | None, seconds: float) -> str:
+def report(found: dict[str, Any], other: dict[str, Any] | None, chunks: list[Outcome]) -> str:
     """The result as Markdown."""
     failures = broken(found) + ([] if other is None else broken_smith(other))
     networks = found["outcomes"]["networks"]
     named = {OURS: found, SMITH: other}
     return REPORT.format(
-        commit=commit(),
+        commit=commits(chunks),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
         last=networks - 1,
         python=platform.python_version(),
         torch=version("torch"),
         numpy=version("numpy"),
-        minutes=seconds / 60,
+        minutes=sum(chunk.seconds for chunk in chunks) / 60,
         verdict=f"Broken: {'; '.join(failures)}." if failures else "Every promise is kept.",
         outcomes="\n".join(_outcomes({name: each for name, each in named.items() if each})),
         smith=_smith(other),
@@ -167,7 +169,16 @@ def broken_smith(found: dict[str, Any]) -> list[str]:
 
 ROWS = (
     *("networks", "exact", "exact, decided by both", "exact, decided by NaN", "sound", "wide", "unsound"),
-    *("inconsistent", "refused", "holes", "skip kept", "skip shrunk", "skip impossible", "cells"),
+    *(
+        "inconsistent",
+        "refused",
+        "gradient refuted",
+        "holes",
+        "skip kept",
+        "skip shrunk",
+        "skip impossible",
+        "cells",
+    ),
 )
 
 
@@ -211,6 +222,14 @@ def _histogram(name: str, found: dict[str, Any], other: dict[str, Any] | None) -
     return lines
 
 
+def commits(chunks: list[Outcome]) -> str:
+    """The commits that were measured, with their numbers of chunks where there are several."""
+    counts = Counter(chunk.fingerprint for chunk in chunks).most_common()
+    if len(counts) == 1:
+        return counts[0][0]
+    return ", ".join(f"{name} ({count} of {len(chunks)} parts)" for name, count in counts)
+
+
 def commit() -> str:
     """The commit measured, and whether the package or the generator differ from it."""
 
@@ -222,12 +241,19 @@ def commit() -> str:
     return git("rev-parse", "--short", "HEAD") + (" with uncommitted changes" if changed else "")
 
 
-def campaign(generator: str, networks: int) -> list[Outcome]:
-    """All chunks of one generator."""
-    jobs = [
-        Job(f"{generator} {first}", [generator, first, min(first + CHUNK, networks)], commit())
-        for first in range(0, networks, CHUNK)
-    ]
+def campaign(generator: str, networks: int, *, again: bool) -> list[Outcome]:
+    """All chunks of one generator; given ``again`` those without a problem stand, whichever commit they are of."""
+    held, now = stored(STORE), commit()
+
+    def fingerprint(name: str) -> str:
+        outcome = held.get(name)
+        stands = again and outcome is not None and outcome.status == "done" and not outcome.value["problems"]
+        return outcome.fingerprint if outcome is not None and stands else now
+
+    jobs = []
+    for first in range(0, networks, CHUNK):
+        name = f"{generator} {first}"
+        jobs.append(Job(name, [generator, first, min(first + CHUNK, networks)], fingerprint(name)))
     outcomes = []
     for outcome in run(work, jobs, limits=LIMITS, store=STORE, label=generator):
         outcomes.append(outcome)
@@ -240,11 +266,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=10_000, help="fewer write no result")
     parser.add_argument("--smith", type=int, default=1_000, help="networks drawn by nnsmith")
+    parser.add_argument(
+        "--again", action="store_true", help="of other commits, run only chunks with a problem again"
+    )
     options = parser.parse_args()
-    chunks = campaign(OURS, options.networks)
-    others = campaign(SMITH, options.smith) if options.smith and smith.available() else []
+    chunks = campaign(OURS, options.networks, again=options.again)
+    wanted = options.smith if smith.available() else 0
+    others = campaign(SMITH, wanted, again=options.again)
     found, other = total(chunks), total(others) if others else None
-    text = report(found, other, sum(outcome.seconds for outcome in chunks + others))
+    text = report(found, other, chunks + others)
     if options.networks >= parser.get_default("networks"):
         RESULT.write_text(text, encoding="utf-8")
     print(text.partition("\n## In how many")[0])

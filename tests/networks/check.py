@@ -33,13 +33,14 @@ class Examined:
     over-approximates and says why in ``reasons``; the truth is contained), *wide* (it is contained and nothing says why),
     *unsound* (something is missed), *inconsistent* (our own analyses differ) or *refused*; ``why`` has the first instance.
     ``decided`` tells whether *both* oracles agree, only *NaN* reaches some elements that no draw's gradient shows, or the
-    gradient shows what NaN does not (*gradient*). ``holes`` tells whether some unit does not read all of its box. ``skip``
-    is *kept* or *shrunk* where a skip could be added.
+    gradient shows what NaN does not (*gradient*); ``refuted``, that a gradient was wrong. ``holes`` tells whether some unit
+    does not read all of its box. ``skip`` is *kept* or *shrunk* where a skip could be added.
     """
 
     verdict: str = "exact"
     why: str = ""
     decided: str = ""
+    refuted: bool = False
     skip: str = ""
     cells: int = 0
     holes: bool = False
@@ -93,7 +94,7 @@ def _compare(full: np.ndarray, network: Network, found: Examined) -> None:
     oracle = truth(network)
     expected = oracle.reached | oracle.proved
     assert full.shape == expected.shape
-    found.cells = full.size
+    found.cells, found.refuted = full.size, oracle.refuted
     units = expected.reshape(-1, *network.shape)
     found.holes = any(not np.array_equal(reads, _hull(_projections(reads))) for reads in units)
     same = (oracle.reached == oracle.proved).all()

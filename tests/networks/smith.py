@@ -25,6 +25,7 @@ KEPT = set(
     "Transpose NearestInterp LinearInterp BilinearInterp BicubicInterp TrilinearInterp Squeeze TorchReduceSum ReduceMin "
     "ReduceMax ReduceMean Linear Concat1 Concat2 Concat3 Concat4 Concat5 PTMatMul".split()
 )
+HEAVIEST = 10_000  # parameters
 
 
 def available() -> bool:
@@ -63,11 +64,12 @@ def draw_smith(seed: int, nodes: int = 8) -> Network:
 
 
 def _converted(net: nn.Module) -> Network | None:
-    """The same steps on one flat input; None where that is too large, or the output is."""
+    """The same steps on one flat input; None where that is too large, or the output is, or a kernel."""
     inputs = {name: tuple(kind.shape) for name, kind in net.input_like.items()}
     outputs = [tuple(kind.shape) for kind in net.output_like.values()]
     total = sum(map(prod, inputs.values()))
-    if not 0 < total <= LARGEST or sum(map(prod, outputs)) > 2 * LARGEST:
+    weights = sum(parameter.numel() for parameter in net.parameters())
+    if not 0 < total <= LARGEST or sum(map(prod, outputs)) > 2 * LARGEST or weights > HEAVIEST:
         return None
     steps: list[tuple[str, nn.Module, tuple[int, ...]]] = []
     places: dict[str, int] = {}
