@@ -17,8 +17,12 @@ from tests.frontends.torch.test_ops import CASES, _model, _union
 
 # Ops that the gradient is blind at, and says so, in families where nothing else may be.
 BLIND = {"conv_tbc", "torchvision::deform_conv2d", "max_unpool2d", "max_unpool3d"}
-BLIND |= {"fractional_max_pool2d", "fractional_max_pool3d"}
+BLIND |= {"fractional_max_pool2d", "fractional_max_pool3d", "convolution"}  # by computed weights
 PLAIN = {"convolution", "norms", "pooling", "resizing", "shaping"}
+
+
+# The op does not say that it writes the statistics that it is given.
+CHECKED = [each for each in CASES if each[0] != "norms/batch norm and its statistics"]
 
 
 def linearised(model: nn.Module, inputs: list[torch.Tensor], i: int):
@@ -37,7 +41,7 @@ def linearised(model: nn.Module, inputs: list[torch.Tensor], i: int):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
-@pytest.mark.parametrize(("name", "case"), CASES, ids=[name for name, _ in CASES])
+@pytest.mark.parametrize(("name", "case"), CHECKED, ids=[name for name, _ in CHECKED])
 def test_a_rule_reads_what_its_op_reads(name, case):
     model, inputs = _model(case), case.inputs(0)
     deciding = "gradient" if "gradient" in case.oracles else "nan"

@@ -77,3 +77,12 @@ def batch_norm(call: Call) -> Linear:
         return lambda twins: linear(twins)[:1]
     rank = call.args["input"].dim()
     return _normalised(call, [axis for axis in range(rank) if axis != 1])
+
+
+@rule("renorm")
+def renorm(call: Call) -> Linear:
+    """Each slice along one axis with its own norm."""
+    slot, rank = call.slot("self"), call.args["self"].dim()
+    assert slot is not None
+    axes = [axis for axis in range(rank) if axis != call.args["dim"] % rank]
+    return lambda twins: [twins[slot] + mean(twins[slot], axes)]

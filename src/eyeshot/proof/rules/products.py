@@ -24,7 +24,11 @@ def convolution(call: Call) -> Linear:
     """Mean over channels of a group, then a kernel of equal weights; every channel of a group comes out the same."""
     x, weight, bias = (call.slot(name) for name in ("input", "weight", "bias"))
     kernel, shape, groups = call.args["weight"].shape, call.shape, call.args["groups"]
-    transposed, extents = call.args["transposed"], call.args["input"].shape[2:]
+    transposed, given = call.args["transposed"], call.args["input"]
+    if weight is not None:
+        call.flag("leaks", "misses")
+    # A computed weight is not read where it meets padding alone, which may have been put there by an op before.
+    solid = (given != 0).flatten(0, 1).all(0)[None, None].double() if weight is not None else None
     settings = {name: call.args[name] for name in ("stride", "padding", "dilation")}
     if transposed:
         settings["output_padding"] = call.args["output_padding"]
@@ -34,15 +38,14 @@ def convolution(call: Call) -> Linear:
         out = twins[0].new_zeros(())
         if x is not None:
             out = out + _convolved(convolve, twins[x], kernel[2:], groups, shape, settings)
-        if weight is not None:
+        if weight is not None and solid is not None:
             w = twins[weight]
             w = (
                 w.reshape(groups, -1, *w.shape[1:]).mean(1).flatten(0, 1)[None]
                 if transposed
                 else mean(w, [1])
             )
-            # By ones: weights that meet padding alone are not read.
-            out = out + convolve(w.new_ones(1, 1, *extents), w, **settings)
+            out = out + convolve(solid, w, **settings)
         if bias is not None:
             out = out + twins[bias].reshape(1, -1, *(1,) * (len(kernel) - 2))
         return [out.expand(shape)]
