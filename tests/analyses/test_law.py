@@ -284,8 +284,18 @@ def test_branches_with_other_centers_are_misaligned() -> None:
 def test_a_fixed_axis_merged_with_a_growing_one_grows() -> None:
     b = Builder()
     x = b.input("x", (3, 20))
-    whole = b.reduce(b.reshape(conv3(b, x, 3), (54,)), [0])
-    assert Laws(b.graph, 0, (1,)).axis(whole.node, 0).unbounded
+    flat = b.reshape(conv3(b, x, 3), (54,))
+    seen = b.along(flat, {0: (Window(2), 53)})
+    ends = b.reduce(flat, [0]), b.reduce(seen, [0])
+    laws = Laws(b.graph, 0, (1,))
+    assert laws.axis(ends[0].node, 0).unbounded
+    # Read across the rows' ends, 18 of them a row, it is what it is at this size alone.
+    assert laws.axis(seen.node, 0).at_size
+    assert laws.axis(ends[1].node, 0).at_size
+    # A fixed axis inside a growing one is another matter: its length is the same at any size.
+    inside = b.along(b.reshape(b.permute(conv3(b, x, 3), (1, 0)), (54,)), {0: (Window(2), 53)})
+    law = Laws(b.graph, 0, (1,)).axis(inside.node, 0)
+    assert (law.size, law.stride, law.at_size) == (4, Fraction(1, 3), False)
 
 
 def test_a_piece_that_was_read_whole_moves_nothing_more() -> None:
@@ -329,3 +339,13 @@ def test_one_axis_keeps_its_law_where_the_other_has_none() -> None:
     laws = Laws(b.graph, 0, (0, 1))
     assert laws.axis(turned.node, 0) == rows
     assert laws.axis(turned.node, 1) == columns
+
+
+def test_a_tensor_that_sees_nothing_has_an_empty_law() -> None:
+    b = Builder()
+    b.input("x", (9,))
+    other = b.input("z", (9,))
+    law = Laws(b.graph, 0, (0,)).axis(other.node, 0)
+    assert (law.size, law.stride, law.offset, law.phases) == (0, None, None, ())
+    assert law.why
+    assert Laws(b.graph, 0, (0,)).at(other.node, (3,), 0) is None

@@ -139,7 +139,7 @@ class SetLattice(ABC):
     def along(
         self, sets: Sets, position: int, amap: AxisMap, sizes: tuple[int, int], mask: Mask | None
     ) -> Sets:
-        """Read through an axis map from a factor of extent ``sizes[0]`` to one of extent ``sizes[1]``."""
+        """Read through an axis map that reads something, from a factor of extent ``sizes[0]`` to one of ``sizes[1]``."""
         axis = position + 1
         if mask is not None:
             sets = self.blank(sets, position, mask)
@@ -149,10 +149,6 @@ class SetLattice(ABC):
         return self._gather(sets, axis, table)
 
     def _gather(self, sets: Sets, axis: int, table: Table) -> Sets:
-        if not len(table.indices):
-            shape = list(sets.shape)
-            shape[axis] = table.output_size
-            return np.full(shape, self.empty, sets.dtype)
         united = self.ufunc.reduceat(sets.take(table.indices, axis), table.starts, axis)
         if table.occupied is None:
             return united

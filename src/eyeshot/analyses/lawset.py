@@ -204,6 +204,8 @@ class Law:
                 return _joined(broken(law, f"more than {LIMIT} phases"), position, outer, grows)
             if not law.broken:
                 law = expand(law, position + 1, size) if inner else _repeat(law, position + 1, size)
+                if inner and kinds[1]:
+                    law = law.but(at_size=True)
             step = outer
         if law.broken:
             # Without a law nothing tells the pieces of a growing axis apart: together they grow.
