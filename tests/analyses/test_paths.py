@@ -104,3 +104,10 @@ def test_what_moves_tells_context_apart_even_without_a_size() -> None:
     paths = Paths(builder.graph, 0, 0)
     assert dict(paths.spectrum(both.node)) == {1: 1, None: 2}
     assert dict(paths.spectrum(both.node, local=True)) == {1: 1, None: 1}
+
+
+def test_the_ends_of_a_spectrum() -> None:
+    spectrum = Spectrum({9: 2, 3: 1, None: 4})
+    assert (spectrum.min, spectrum.max, spectrum.total, len(spectrum)) == (3, 9, 7, 3)
+    assert (Spectrum({None: 4}).min, Spectrum({None: 4}).max) == (None, None)
+    assert spectrum[9] == 2

@@ -209,3 +209,12 @@ def test_shapes_broadcast_as_in_numpy(shapes: list[tuple[int, ...]]) -> None:
             broadcast_shape(*shapes)
         return
     assert broadcast_shape(*shapes) == expected
+
+
+def test_broadcasting_by_hand() -> None:
+    assert broadcast_shape((1, 3), (2, 1)) == (2, 3)
+    assert broadcast_shape((2, 3), (2, 3)) == (2, 3)
+    assert broadcast_shape((3,), (5, 1, 1), ()) == (5, 1, 3)
+    assert broadcast_shape((1,), (1, 1)) == (1, 1)
+    with pytest.raises(GraphError, match=r"extents \[2, 3\] meet"):
+        broadcast_shape((2,), (1, 3))

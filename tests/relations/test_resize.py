@@ -213,3 +213,19 @@ def test_a_law_admits_the_neighbour_that_rounding_picks():
         if law.step * q + law.low[phase] < 63:
             assert law.step * q + law.low[phase] <= table.row(y)[0] < law.step * q + law.high[phase]
     assert max(high - low for low, high in zip(law.low, law.high, strict=True)) == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "count", "rows"),
+    [
+        # A filter of reach r spans r * max(1, size / count) on each side of (y + 1/2) * size / count.
+        ("linear-aa", 9, 3, [[0, 1, 2, 3], [2, 3, 4, 5, 6], [5, 6, 7, 8]]),
+        ("linear-aa", 8, 2, [[0, 1, 2, 3, 4, 5], [2, 3, 4, 5, 6, 7]]),
+        ("cubic-aa", 9, 3, [[0, 1, 2, 3, 5, 6], [0, 2, 3, 4, 5, 6, 8], [2, 3, 5, 6, 7, 8]]),
+        ("linear-aa", 2, 6, [[0], [0], [0, 1], [0, 1], [1], [1]]),
+        ("cubic-aa", 2, 6, [[0, 1], [0], [0, 1], [0, 1], [1], [0, 1]]),
+    ],
+)
+def test_antialiased_by_hand(mode, size, count, rows):
+    table = resize(size, count, mode)
+    assert [table.row(y).tolist() for y in range(count)] == rows

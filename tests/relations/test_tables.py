@@ -194,3 +194,22 @@ def test_tables_of_axes_of_different_extents():
     turned = tabulate(Window(3, 2, 1, 1), 5, 3)
     assert rows(turned, 5, 3) == [[0, 1], [1, 2, 3], [3, 4]]
     assert turned.law == Periodic(2, (-1,), (2,))
+
+
+def test_pads_by_hand():
+    def read(mode, before, after, size=4):
+        return tabulate(tables.pad(before, after, size, mode), size, size + before + after).indices.tolist()
+
+    assert read("replicate", 2, 1) == [0, 0, 0, 1, 2, 3, 3]
+    assert read("reflect", 2, 1) == [2, 1, 0, 1, 2, 3, 2]
+    assert read("circular", 1, 2) == [3, 0, 1, 2, 3, 0, 1]
+    assert read("symmetric", 2, 1) == [1, 0, 0, 1, 2, 3, 3]
+    assert read("replicate", -1, 2) == [1, 2, 3, 3, 3]
+    assert read("reflect", -1, 2) == [1, 2, 3, 2, 1]
+    assert read("constant", -1, -1) == [1, 2]
+
+
+def test_adaptive_pooling_by_hand():
+    four = tables.adaptive(6, 4)
+    assert rows(four, 6, 4) == [[0, 1], [1, 2], [3, 4], [4, 5]]
+    assert four.law == Periodic(3, (0, 1), (2, 3), at_size=True)

@@ -1,6 +1,6 @@
 """The campaign: a seeded sample of all mutants, each in a killable child, on a snapshot of the last commit.
 
-Outcomes are kept in build/mutants/, from which an interrupted run of the same commit goes on; results/mutants.md is made of
+Outcomes are kept in build/mutants/, from which an interrupted run goes on; results/mutants.md is made of
 them. A survivor needs an explanation in tools/mutants/explained.toml.
 """
 
@@ -21,9 +21,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from eyeshot.jobs import Job, Limits, Outcome, run
+from eyeshot.jobs import Job, Limits, Outcome, run, stored
 from tools.mutants.operators import Mutant, mutants
-from tools.mutants.trial import trial
+from tools.mutants.trial import TESTS, trial
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "mutants"
@@ -46,10 +46,10 @@ def everything(root: Path) -> list[Mutant]:
 def drawn(found: list[Mutant], count: int, seed: int) -> list[Mutant]:
     """A sample of which an edit of the sources changes only what it touches: those whose seeded digests are least."""
 
-    def digest(mutant: Mutant) -> bytes:
-        return hashlib.sha256(f"{seed} {mutant.name}".encode()).digest()
+    def place(mutant: Mutant) -> tuple[bytes, int]:
+        return hashlib.sha256(f"{seed} {mutant.name}".encode()).digest(), mutant.number
 
-    return sorted(found, key=lambda mutant: (digest(mutant), mutant.number))[:count]
+    return sorted(found, key=place)[:count]
 
 
 def snapshot(commit: str) -> Path:
@@ -63,8 +63,27 @@ def snapshot(commit: str) -> Path:
     return place
 
 
-def campaign(root: Path, fingerprint: str, sample: list[Mutant], workers: int = 1) -> dict[Mutant, Outcome]:
-    """How each mutant of the sample ended: first with few examples, then the survivors with many."""
+def digest(root: Path, *patterns: str) -> str:
+    """A digest of files."""
+    files = sorted({path for pattern in patterns for path in root.glob(pattern)})
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
+
+
+def campaign(root: Path, sample: list[Mutant], workers: int = 1) -> dict[Mutant, Outcome]:
+    """How each mutant of the sample ended: first with few examples, then the survivors with many.
+
+    What was killed before stands while the sources are the same: tests are only added.
+    """
+    sources = digest(root, *(f"src/eyeshot/{room}/*.py" for room in TESTS))
+    tests = digest(root, "tests/*.py", *(f"{folder}/*.py" for folder in TESTS["relations"]))
+    store = BUILD / "outcomes.jsonl"
+    known = stored(store)
+
+    def fingerprint(name: str) -> str:
+        held = known.get(name)
+        stands = held is not None and held.fingerprint.startswith(sources) and how(held)
+        return held.fingerprint if held is not None and stands else f"{sources} {tests}"
+
     ended: dict[Mutant, Outcome] = {}
     alive = sample
     for examples in (FEW, MANY):
@@ -73,11 +92,10 @@ def campaign(root: Path, fingerprint: str, sample: list[Mutant], workers: int = 
             Job(
                 name,
                 {"root": str(root), "file": m.file, "number": m.number, "examples": examples},
-                fingerprint,
+                fingerprint(name),
             )
             for name, m in named.items()
         ]
-        store = BUILD / "outcomes.jsonl"
         for outcome in run(
             trial,
             jobs,
@@ -196,7 +214,7 @@ def main() -> int:
     found = everything(root)
     matching = [mutant for mutant in found if re.search(options.only, mutant.name)]
     sample = drawn(matching, options.count, options.seed)
-    ended = campaign(root, commit, sample, options.workers)
+    ended = campaign(root, sample, options.workers)
     why = explanations()
     text = table(ended, len(found), commit, options.seed, why)
     if not options.only and options.count == 400:

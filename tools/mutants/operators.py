@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from copy import deepcopy
+from copy import copy
 from dataclasses import dataclass
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
@@ -112,7 +112,7 @@ def mutated(source: str, number: int) -> ast.Module:
 
 def _header(statement: ast.AST) -> str:
     """A statement without the statements inside it, on one line."""
-    bare = deepcopy(statement)
+    bare = copy(statement)
     for part in ("body", "orelse", "finalbody", "handlers", "cases"):
         if isinstance(getattr(bare, part, None), list):
             setattr(bare, part, [])
