@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families conformance clean
+.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families conformance mutants clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -38,6 +38,9 @@ format: $(STAMP) ## rewrite the sources the way lint wants them
 bench: $(STAMP) ## the promised ratios, all measured in one run
 	$(BIN)/pip install --quiet 'asdex>=0.5'
 	$(BIN)/python benchmarks/run.py
+
+mutants: $(STAMP) ## 400 small faults in relations and engine, to be noticed by the tests; goes on where it stopped
+	$(BIN)/python -m tools.mutants --workers 2
 
 random-networks: $(STAMP) ## 10,000 random networks against gradient and NaN; goes on where it stopped
 	$(BIN)/python tools/random_networks.py
