@@ -46,6 +46,7 @@ class Oracles:
         self._call, self._inputs = sample.call, sample.inputs
         self._generator = torch.Generator().manual_seed(seed)
         self._seeded = False
+        self._seed = 0
         self._unit = unit
         self.outputs = self._run(sample.inputs)
         self._settle()
@@ -67,6 +68,7 @@ class Oracles:
         """Ask until all that the rules say was seen by a trusted oracle, or (the sooner if not ``patient``) give up."""
         columns = self.columns
         for number, inputs in enumerate(self._draws(PATIENCE if patient else SURE + 1)):
+            self._seed = number
             if number >= SURE:
                 unseen = {key: rule & ~self.union(key, trusted[key]) for key, rule in rules.items()}
                 columns = [
@@ -98,7 +100,7 @@ class Oracles:
 
     def _run(self, inputs: list[Tensor]) -> list[Tensor]:
         if self._seeded:
-            torch.manual_seed(0)
+            torch.manual_seed(self._seed)
         with torch.no_grad():
             result = self._call(*(x.clone() for x in inputs))
         outputs = [x.detach() for _, x in leaves(result)]
@@ -123,8 +125,9 @@ class Oracles:
         return any(a.shape != b.shape or bool(_changed(a, b).any()) for a, b in zip(one, other, strict=True))
 
     def _draws(self, count: int) -> Iterator[list[Tensor]]:
-        """The sample's own numbers, then others."""
-        yield self._inputs
+        """The sample's own numbers (unless they must lie in [0, 1), which they may not), then others."""
+        if not self._unit:
+            yield self._inputs
         for number in range(count - 1):
             drawn = []
             for x in self._inputs:
@@ -135,7 +138,7 @@ class Oracles:
 
     def _gradient(self, inputs: list[Tensor]) -> None:
         if self._seeded:
-            torch.manual_seed(0)
+            torch.manual_seed(self._seed)
         given = [x.clone().requires_grad_() for x in inputs]
         with suppress(RuntimeError, NotImplementedError, IndexError), torch.enable_grad():
             # A copy is what the operator gets: one that writes may not write into a leaf.

@@ -87,10 +87,7 @@ BLIND: dict[str, str] = {
         ("fft.hfft", "fft.hfft2", "fft.hfftn", "fft.irfft", "fft.irfft2", "fft.irfftn"),
         "real numbers in the place of complex ones: cosines of odd multiples of π/2 are 0",
     ),
-    **dict.fromkeys(
-        ATTENTION, "a softmax over one key is 1 whatever its score; one seed of dropout drops the same always"
-    ),
-    "max_pool2d_with_indices_backward": "a window of one element has no choice",
+    **dict.fromkeys(ATTENTION, "a softmax over one key is 1 whatever its score"),
     **dict.fromkeys(
         ("histc", "histogram", "histogramdd"), "a count changes only where a number crosses an edge"
     ),

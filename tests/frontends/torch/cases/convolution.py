@@ -83,6 +83,18 @@ CASES = [
         ((1, 4, 2, 2), (4, 2, 2, 2)),
     ),
     Case(
+        "conv2d-computed-weights-same",
+        lambda x, w: F.conv2d(x, w, padding="same"),
+        ((1, 1, 3, 4), (1, 1, 2, 4)),
+        oracles=("gradient",),
+    ),
+    Case(
+        "conv1d-computed-weights-cropped",
+        lambda x, w: F.conv1d(F.pad(x, (-1, 1)), w, padding=1),
+        ((1, 1, 5), (1, 1, 3)),
+        oracles=("gradient",),
+    ),
+    Case(
         "transposed1d-computed-weights-padded",
         lambda x, w: F.conv_transpose1d(x, w, stride=2, padding=2, output_padding=1, dilation=2),
         ((1, 2, 5), (2, 1, 3)),

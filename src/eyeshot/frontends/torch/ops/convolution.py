@@ -9,7 +9,7 @@ import numpy as np
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.graph import Ref
 from eyeshot.graph.masks import support
-from eyeshot.relations import All, AxisMap, Identity, Pointwise, Table, Window
+from eyeshot.relations import All, Along, AxisMap, Identity, Pointwise, Table, Window
 
 Maps = dict[int, tuple[AxisMap, int]]
 Sizes = int | Sequence[int]
@@ -46,7 +46,7 @@ def convolution(
         window = Window(k, 1, d, d * (k - 1) - p, s) if transposed else Window(k, s, d, p)
         maps[axis] = (Identity() if window == Window(1) else window, n)
         if not ctx.is_constant(weight):
-            taps[axis] = (_taps(window, x.shape[axis - rank - 2], n, turned=transposed), n)
+            taps[axis] = (_taps(window, _held(ctx, x, axis - rank - 2), n, turned=transposed), n)
     batched = ctx.reshape(x, (1, *x.shape)) if len(x.shape) == rank + 1 else x
     out = _across_groups(
         ctx, batched, maps, groups, weight.shape[1] * groups if transposed else weight.shape[0]
@@ -70,11 +70,22 @@ def _across_groups(ctx: Context, x: Ref, maps: Maps, groups: int, channels: int)
     return ctx.reshape(mixed, (batch, channels, *mixed.shape[3:]))
 
 
-def _taps(window: Window, size: int, count: int, *, turned: bool = False) -> Table:
+def _held(ctx: Context, x: Ref, axis: int) -> range:
+    """The indices of a negative axis that hold input: those around them were padded just before."""
+    node, size = ctx.graph.nodes[x.node], x.shape[axis]
+    maps = dict(node.relation.maps) if isinstance(node.relation, Along) else {}
+    match maps.get(axis % len(x.shape)):
+        case Window(1, 1, _, low, 1):
+            return range(max(0, low), min(size, low + ctx.graph.nodes[node.inputs[0]].shape[axis]))
+        case _:
+            return range(size)
+
+
+def _taps(window: Window, held: range, count: int, *, turned: bool = False) -> Table:
     """Which taps of a kernel each output multiplies with input, not with padding; ``turned``: the last tap first."""
-    places = window.stride * np.arange(count)[:, None] - window.padding
-    places = places + window.dilation * np.arange(window.kernel)
-    inside = (places >= 0) & (places < size * window.input_dilation) & (places % window.input_dilation == 0)
+    starts = window.stride * np.arange(count)[:, None] - window.padding
+    places, between = np.divmod(starts + window.dilation * np.arange(window.kernel), window.input_dilation)
+    inside = (places >= held.start) & (places < held.stop) & (between == 0)
     return support(~inside[:, ::-1] if turned else ~inside)
 
 
@@ -149,7 +160,7 @@ def conv_tbc(ctx: Context, x: Ref, weight: Ref, bias: Ref, pad: int = 0) -> Ref:
     """A 1-D convolution over (T, B, C) with weights (kernel, C_in, C_out)."""
     kernel, _, channels = weight.shape
     out = ctx.along(x, {0: (Window(kernel, padding=pad), ctx.output_shape[0]), 2: (All(), channels)})
-    taps = _taps(Window(kernel, padding=pad), x.shape[0], ctx.output_shape[0])
+    taps = _taps(Window(kernel, padding=pad), range(x.shape[0]), ctx.output_shape[0])
     read = ctx.along(weight, {0: (taps, ctx.output_shape[0]), 1: (All(), 1)})
     return ctx.pointwise(out, read, bias, shape=ctx.output_shape)
 

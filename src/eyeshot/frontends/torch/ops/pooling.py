@@ -5,10 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from math import ceil, floor, prod
 
+import numpy as np
+
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.frontends.torch.ops.convolution import Sizes, per_axis
 from eyeshot.graph import Ref, gathers
+from eyeshot.graph.masks import masked
 from eyeshot.relations import All, Table, Window
+from eyeshot.relations.maps import tabulate
 from eyeshot.relations.tables import adaptive
 
 
@@ -20,11 +24,15 @@ def _rank(ctx: Context) -> int:
 def _pool(ctx: Context, x: Ref, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Ref:
     """Windows on the last axes; what hangs over an edge (ceil mode, padding) is not input."""
     rank = _rank(ctx)
-    amounts = (per_axis(amount, rank) for amount in (kernel, stride or kernel, dilation, padding))
-    windows = [Window(k, s, d, p) for k, s, d, p in zip(*amounts, strict=True)]
+    windows = _windows(rank, kernel, stride, padding, dilation)
     extents = ctx.output_shape[-rank:]
     maps = {axis - rank: pair for axis, pair in enumerate(zip(windows, extents, strict=True))}
     return ctx.along(x, maps, summarises=True)
+
+
+def _windows(rank: int, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> list[Window]:
+    amounts = (per_axis(amount, rank) for amount in (kernel, stride or kernel, dilation, padding))
+    return [Window(k, s, d, p) for k, s, d, p in zip(*amounts, strict=True)]
 
 
 @lowers("aten.avg_pool1d.default", "aten.avg_pool2d.default", "aten.avg_pool3d.default")
@@ -54,8 +62,16 @@ def max_pool(
     dilation: Sizes = 1,
     ceil_mode: bool = False,
 ) -> list[Ref]:
-    """Each output, and its index, reads a dilated window per spatial axis."""
-    return [_pool(ctx, x, kernel_size, stride, padding, dilation)] * len(ctx.output_shapes)
+    """Each output reads a dilated window per spatial axis; so does its index, where the window leaves a choice."""
+    out = _pool(ctx, x, kernel_size, stride, padding, dilation)
+    if len(ctx.output_shapes) == 1:
+        return [out]
+    rank = _rank(ctx)
+    choices = np.ones((), int)
+    for axis, window in enumerate(_windows(rank, kernel_size, stride, padding, dilation), -rank):
+        table = tabulate(window, x.shape[axis], out.shape[axis])
+        choices = np.multiply.outer(choices, np.diff(table.indptr))
+    return [out, masked(ctx, out, choices > 1)]
 
 
 @lowers("aten.adaptive_avg_pool1d.default", "aten.adaptive_avg_pool2d.default")
