@@ -140,9 +140,10 @@ def measure(reference: str, turns: int = 1) -> Row:
         _best(lambda analysis=analysis: analysis(graph, source.node, source.axes), turns)
         for analysis in (Boxes, Sets, Laws)
     )
-    node = report.outputs[-1].node
-    middle = [extent // 2 for extent in graph.nodes[node].shape]
-    row.mask = _best(lambda: Masks(graph).at(node, middle, source.node, source.axes), turns)
+    # A detector that finds nothing has outputs without units.
+    last = [field for field in (*report.tensors, *report.outputs) if 0 not in field.shape][-1]
+    middle = [extent // 2 for extent in last.shape]
+    row.mask = _best(lambda: Masks(graph).at(last.node, middle, source.node, source.axes), turns)
     row.real = bool(report.provenance["real"])
     row.peer, row.forward = _plain(reference, 1 if row.real else turns, real=row.real)
     return row
