@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyeshot.analyses import terms
 from eyeshot.analyses.paths import Paths, Spectrum
 from eyeshot.graph import Builder, Graph
 from eyeshot.relations import All, Along, Window, tables
@@ -111,3 +113,29 @@ def test_the_ends_of_a_spectrum() -> None:
     assert (spectrum.min, spectrum.max, spectrum.total, len(spectrum)) == (3, 9, 7, 3)
     assert (Spectrum({None: 4}).min, Spectrum({None: 4}).max) == (None, None)
     assert spectrum[9] == 2
+
+
+@given(branched())
+def test_very_many_kinds_of_path_are_told_apart_by_size_alone(graph: Graph) -> None:
+    number = graph.outputs["y"]
+    expected = Counter(size for size, _ in enumerated(graph, number))
+    with patch.object(terms, "MANY", 0):
+        paths = Paths(graph, 0, 1)
+    # Windows without phases: the size is all that the rest of the way hangs on.
+    assert dict(paths.spectrum(number)) == expected
+    joined = any(len(node.inputs) > 1 for node in graph.nodes[: number + 1])
+    assert joined or "many-terms" not in paths.spectrum(number).reasons
+
+
+def test_paths_of_one_size_that_begin_elsewhere() -> None:
+    builder = Builder()
+    x = builder.input("x", (40,))
+    one = builder.along(x, {0: (Window(3), 32)})
+    other = builder.along(x, {0: (Window(3, padding=-6), 32)})
+    apart = builder.along(x, {0: (Window(3, dilation=3), 32)})
+    y = builder.along(builder.pointwise(one, other, apart), {0: (Window(2), 31)})
+    for many in (0, terms.MANY):
+        with patch.object(terms, "MANY", many):
+            paths = Paths(builder.graph, 0, 0)
+        assert dict(paths.spectrum(y.node)) == {4: 2, 8: 1}
+        assert ("many-terms" in paths.spectrum(y.node).reasons) == (not many)
