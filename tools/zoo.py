@@ -38,7 +38,6 @@ from eyeshot.jobs import Job, Limits, Outcome, run, stored, uncollected
 from eyeshot.relations import Dense
 
 ROOT = Path(__file__).parent.parent
-STORE = ROOT / "build" / "zoo.jsonl"
 LIMITS = Limits(seconds=240, megabytes=8192)
 CLOCK = time.process_time
 SMALL = "atto femto pico nano xxxs xxs micro xs xtiny tiny mini 18 s0 b0 small lite 26 s12 12 s".split()
@@ -342,7 +341,8 @@ def main() -> int:
     measure("torchvision:resnet18")  # what an analysis imports, the server that children fork from is to hold
     warm = ["timm", "torchvision", *(name for name in sys.modules if name.startswith("eyeshot."))]
     outcomes = []
-    for outcome in campaign(work, arguments, STORE, limits=LIMITS, warm=warm, again=options.again):
+    store = ROOT / "build" / f"{target}.jsonl"
+    for outcome in campaign(work, arguments, store, limits=LIMITS, warm=warm, again=options.again):
         outcomes.append(outcome)
         print(" | ".join(as_row(outcome).cells()), flush=True)
     outcomes.sort(key=lambda outcome: names.index(outcome.name))
