@@ -294,8 +294,22 @@ def test_a_fixed_axis_merged_with_a_growing_one_grows() -> None:
     assert laws.axis(ends[1].node, 0).at_size
     # A fixed axis inside a growing one is another matter: its length is the same at any size.
     inside = b.along(b.reshape(b.permute(conv3(b, x, 3), (1, 0)), (54,)), {0: (Window(2), 53)})
-    law = Laws(b.graph, 0, (1,)).axis(inside.node, 0)
+    whole = b.reduce(inside, [0])
+    laws = Laws(b.graph, 0, (1,))
+    law = laws.axis(inside.node, 0)
     assert (law.size, law.stride, law.at_size) == (4, Fraction(1, 3), False)
+    assert laws.axis(whole.node, 0).unbounded
+
+
+def test_an_axis_that_was_cut_and_put_together_has_no_phases() -> None:
+    b = Builder()
+    x = b.input("x", (24,))
+    again = b.reshape(b.pointwise(b.reshape(x, (2, 3, 4)), b.constant((2, 3, 4))), (24,))
+    cut = b.reshape(b.along(b.reshape(x, (6, 4)), {0: (Window(1), 6)}), (24,))
+    for y in (again, cut):
+        seen = b.along(y, {0: (Window(3), 22)})
+        law = Laws(b.graph, 0, (0,)).axis(seen.node, 0)
+        assert (law.size, law.stride, law.phases, law.at_size) == (3, 1, ((0, 3),), False)
 
 
 def test_a_piece_that_was_read_whole_moves_nothing_more() -> None:

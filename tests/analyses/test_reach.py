@@ -8,12 +8,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyeshot.analyses.boxes import Boxes
 from eyeshot.analyses.mask import Masks
 from eyeshot.analyses.reach import Reach
 from eyeshot.graph import Builder, Graph
 from eyeshot.graph.transpose import transpose
 from eyeshot.graph.verify import verify
 from eyeshot.relations import Table
+from eyeshot.relations.tables import flip
 from tests.dense import dependence
 from tests.graphs import graphs
 
@@ -81,3 +83,26 @@ def test_a_branch_that_a_region_misses_hides_no_other() -> None:
     region = np.zeros((6, 3), bool)
     region[4, 1] = True
     assert np.argwhere(Masks(builder.graph).at(out.node, region, 0)).tolist() == [[0, 1]]
+
+
+def test_regions_of_two_elements_hold_no_more_than_they_do() -> None:
+    builder = Builder()
+    x = builder.input("x", (2,))
+    y = builder.pointwise(x, builder.along(x, {0: (flip(2), 2)}))
+    assert Reach(builder.graph, 0, np.array([True, False])).at(y.node).tolist() == [True, True]
+    assert Masks(builder.graph).at(y.node, np.array([False, True]), 0).tolist() == [True, True]
+
+
+def test_presence_stays_on_its_own_axis_through_views() -> None:
+    builder = Builder()
+    x = builder.input("x", (4, 3, 1))
+    kept = builder.along(x, {1: (Table.of_rows([[0], [], [2]], 3), 3)})
+    y = builder.reshape(kept, (2, 2, 3, 1))
+    reached = Reach(builder.graph, 0, (None, None, None)).at(y.node)
+    assert reached[..., 0].all((0, 1)).tolist() == reached[..., 0].any((0, 1)).tolist() == [True, False, True]
+    boxes = Boxes(builder.graph, 0, [0, 1])
+    assert [boxes.at(y.node, (1, 0, place, 0)) for place in range(3)] == [
+        [(2, 3), (0, 1)],
+        None,
+        [(2, 3), (2, 3)],
+    ]

@@ -54,7 +54,7 @@ def block() -> tuple[Graph, int, int]:
     for name in ("first", "second"):
         convs.append(builder.along(convs[-1], {1: (Window(3, padding=1), 9)}))
         builder.graph.tensors.append(Tensor(name, "conv", convs[-1].node, (1, 9), module=name))
-    y = builder.pointwise(x, convs[-1])
+    y = builder.pointwise(convs[-1], x)
     builder.graph.tensors.append(Tensor("add", "add", y.node, (1, 9)))
     return builder.graph, x.node, y.node
 
