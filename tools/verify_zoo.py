@@ -31,7 +31,8 @@ TABLE = """# Verify zoo
 
 - The rule, before the draw: of {whole} models, those with at most {parameters} M parameters and no input axis longer than \
 {pixels}: {fit} of them. {large} are left out for their size (results/zoo.md tells them by these columns).
-- Drawn with seed {seed}: {drawn}. **{clean} proved**, {rest} not. {cells:,} cells compared, {mismatches} mismatches.
+- Drawn with seed {seed}: {drawn}. **{clean} proved**, {rest} not. {cells:,} cells \
+compared ({one_way:,} of them one way), {mismatches} mismatches.
 
 Random weights. Cells: booleans (does this unit see that element) compared with the NaN probe and the linearised gradient;
 one way: those of them where an oracle speaks in one direction only. Seconds are processor time, MB the largest resident
@@ -132,6 +133,7 @@ def main() -> int:
         clean=len(clean),
         rest=len(drawn) - len(clean),
         cells=sum(outcome.value["cells"] for outcome in outcomes if outcome.status == "done"),
+        one_way=sum(outcome.value["one_way"] for outcome in outcomes if outcome.status == "done"),
         mismatches=sum(len(outcome.value["mismatches"]) for outcome in outcomes if outcome.status == "done"),
         lines="\n".join(map(line, sorted(outcomes, key=lambda outcome: outcome.name))),
     )
