@@ -117,3 +117,14 @@ def test_a_grid_of_products_is_covered(pairs, masked):
     read = pairs[:-1] if masked else pairs
     grid = {(i, j) for i, _ in read for _, j in read}
     assert Bitset().covers(Term(sets, mask), 0) == (grid == set(read))
+
+
+@given(st.lists(st.tuples(INDICES, INDICES), min_size=1, max_size=3))
+def test_which_sets_fill_a_hull(pairs):
+    first, second = (runs(words(*sets), EXTENT) for sets in zip(*pairs, strict=True))
+    hull = first.hull(second)
+    found = first.fills(hull).tolist()
+    for fills, (one, other) in zip(found, pairs, strict=True):
+        both = one | other
+        if both:
+            assert fills == (one == set(range(min(both), max(both) + 1)))

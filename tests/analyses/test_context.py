@@ -176,3 +176,23 @@ def test_what_has_no_law_is_context_when_all_of_it_is_pooled() -> None:
     law = Laws(b.graph, 0, [0])
     assert law.axis(y.node, 0, local=True).size == 1
     assert law.axis(blocks.node, 0).why
+
+
+def test_what_attention_gathers_is_no_summary() -> None:
+    b = Builder()
+    x = b.input("x", (6, 2))
+    scores = b.contract("id,kd->ik", x, x)
+    y = b.pointwise(x, b.contract("ik,kd->id", scores, x))
+    assert Boxes(b.graph, 0, [0]).at(y.node, (2, 0), local=True) == [(0, 6)]
+    assert Laws(b.graph, 0, [0]).axis(y.node, 0, local=True).unbounded
+
+
+def test_holes_that_context_fills() -> None:
+    b = Builder()
+    x = b.input("x", (9,))
+    holes = b.along(x, {0: (Window(3, dilation=2), 5)})
+    y = b.pointwise(holes, b.broadcast(b.reduce(x, [0]), (5,)))
+    sets = Sets(b.graph, 0, [0])
+    assert sets.solid(y.node)
+    assert not sets.solid(y.node, local=True)
+    assert not sets.solid(holes.node)

@@ -349,6 +349,7 @@ def test_one_axis_keeps_its_law_where_the_other_has_none() -> None:
     assert (rows.size, rows.stride, rows.offset, rows.misaligned, rows.why) == (2, 1, 0, True, None)
     assert columns.size is None
     assert "strides" in columns.why
+    assert len(laws.dependencies[y.node].terms) == 3  # of four products, since each axis has its own law
     turned = b.permute(y, (1, 0))
     laws = Laws(b.graph, 0, (0, 1))
     assert laws.axis(turned.node, 0) == rows
@@ -363,3 +364,45 @@ def test_a_tensor_that_sees_nothing_has_an_empty_law() -> None:
     assert (law.size, law.stride, law.offset, law.phases) == (0, None, None, ())
     assert law.why
     assert Laws(b.graph, 0, (0,)).at(other.node, (3,), 0) is None
+
+
+def test_blocks_of_what_grows_stay_open_at_one_size() -> None:
+    b = Builder()
+    x = b.input("x", (24,))
+    blocks = b.reduce(b.reshape(x, (6, 4)), [1])
+    repeated = b.reshape(b.broadcast(blocks, (6, 5)), (30,))
+    whole = b.reduce(b.along(repeated, {0: (Window(2), 29)}), [0])
+    again = b.reshape(b.broadcast(blocks, (6, 4)), (24,))
+    laws = Laws(b.graph, 0, (0,))
+    law = laws.axis(whole.node, 0)
+    assert (law.size, law.at_size, law.unbounded) == (24, True, False)
+    law = laws.axis(again.node, 0)
+    assert (law.size, law.stride, law.phases) == (4, 1, ((0, 4), (-1, 4), (-2, 4), (-3, 4)))
+
+
+def test_two_that_have_no_law_move_along_what_either_does() -> None:
+    b = Builder()
+    x = b.input("x", (8,))
+    turned = b.along(x, {0: (tables.roll(3, 8), 8)})
+    both = b.pointwise(b.broadcast(b.reshape(turned, (8, 1)), (8, 8)), b.broadcast(turned, (8, 8)))
+    ends = [b.reduce(both, [axis]) for axis in (0, 1)]
+    laws = Laws(b.graph, 0, (0,))
+    assert laws.axis(both.node, 0).why
+    assert [laws.axis(end.node, 0).unbounded for end in ends] == [True, True]
+
+
+def test_one_unit_moves_too() -> None:
+    b = Builder()
+    x = b.input("x", (8,))
+    last = b.along(x, {0: (Window(8, stride=4), 1)})
+    law = Laws(b.graph, 0, (0,)).axis(last.node, 0)
+    assert (law.size, law.stride, law.offset) == (8, 4, 0)
+
+
+def test_pieces_of_other_strides_side_by_side() -> None:
+    b = Builder()
+    x = b.input("x", (1, 16))
+    both = b.concat([b.slice(x, 1, 0, 8), b.slice(x, 1, 0, 16, 2)], 0)
+    laws = Laws(b.graph, 0, (1,))
+    assert laws.at(both.node, (0, 3), 0) == (3, 4)
+    assert laws.at(both.node, (1, 3), 0) == (6, 7)

@@ -134,7 +134,7 @@ def test_paths_of_one_size_that_begin_elsewhere() -> None:
     other = builder.along(x, {0: (Window(3, padding=-6), 32)})
     apart = builder.along(x, {0: (Window(3, dilation=3), 32)})
     y = builder.along(builder.pointwise(one, other, apart), {0: (Window(2), 31)})
-    for many in (0, terms.MANY):
+    for many in (0, 2, terms.MANY):  # the three are of two kinds
         with patch.object(terms, "MANY", many):
             paths = Paths(builder.graph, 0, 0)
         assert dict(paths.spectrum(y.node)) == {4: 2, 8: 1}

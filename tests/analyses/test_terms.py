@@ -149,3 +149,41 @@ def test_reasons_travel_with_what_they_are_about() -> None:
     assert not reasons[plain.node]
     assert not reasons[aside.node]
     assert not reasons[x.node]
+
+
+def test_one_set_everywhere_and_somewhere_is_one_term() -> None:
+    b = Builder()
+    x = b.input("x", (4, 5))
+    first = b.broadcast(b.slice(x, 1, 0, 1), (4, 5))
+    some = b.along(first, {1: (Table.of_rows([[0], [], [2], [], [4]], 5), 5)})
+    more = b.along(first, {1: (Table.of_rows([[], [1], [], [], [4]], 5), 5)})
+    everywhere, either = b.pointwise(first, some), b.pointwise(some, more)
+    boxes = Boxes(b.graph, 0, [1])
+    (term,) = boxes.dependencies[everywhere.node].terms
+    assert not term.masks
+    (term,) = boxes.dependencies[either.node].terms
+    assert term.masks[1].tolist() == [True, True, True, False, True]
+
+
+def test_a_product_of_which_every_row_is_cut_reads_nothing() -> None:
+    b = Builder()
+    x = b.input("x", (3, 2))
+    nothing = Table.of_rows([[], [], []], 3)
+    out = b.contract("ik,kd->id", b.contract("id,kd->ik", x, x), x, support=("i", "k", nothing))
+    assert Boxes(b.graph, 0, [0]).at(out.node, (1, 1)) is None
+    assert not Sets(b.graph, 0, None).matrix(out.node).any()
+    assert not Masks(b.graph).at(out.node, (1, 1), 0).any()
+
+
+def test_a_row_that_is_cut_reads_nothing_of_any_operand() -> None:
+    b = Builder()
+    x = b.input("x", (3, 2))
+    some = Table.of_rows([[0], [], [1, 2]], 3)
+    out = b.contract("id,kd->id", x, x, support=("i", "k", some))
+    expected = dependence(b.graph, out.node, "x")
+    assert not expected[1].any()
+    assert np.array_equal(Sets(b.graph, 0, None).matrix(out.node), expected)
+    assert Boxes(b.graph, 0, [0, 1]).at(out.node, (1, 0)) is None
+    masks = Masks(b.graph)
+    for unit in np.ndindex(3, 2):
+        assert np.array_equal(masks.at(out.node, unit, 0), expected[unit])

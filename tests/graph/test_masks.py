@@ -248,3 +248,11 @@ def test_a_support_lists_what_is_left(rows):
     ]
     assert table.input_size == 4
     assert table.output_size == len(rows)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (1, 4, 4), (2, 4, 4), (1, 1, 4, 4)])
+def test_broadcasts_of_any_rank_carry_a_cut(shape):
+    b, x = start(*shape)
+    cut = np.tri(4, k=-1, dtype=bool)
+    out = b.broadcast(masks.with_cut(b, x, cut), (3, *(5 if n == 1 else n for n in shape)))
+    assert np.array_equal(out.cut, cut)
