@@ -406,3 +406,15 @@ def test_pieces_of_other_strides_side_by_side() -> None:
     laws = Laws(b.graph, 0, (1,))
     assert laws.at(both.node, (0, 3), 0) == (3, 4)
     assert laws.at(both.node, (1, 3), 0) == (6, 7)
+
+
+def test_the_first_cause_is_the_one_that_is_told() -> None:
+    b = Builder()
+    x = b.input("x", (8,))
+    turned = b.along(x, {0: (tables.roll(3, 8), 8)})
+    later = b.along(b.along(turned, {0: (Window(2), 7)}), {0: (Prefix(), 7)})
+    joined = b.concat([turned, turned], 0)
+    laws = Laws(b.graph, 0, (0,))
+    assert laws.axis(turned.node, 0).why.startswith("table")
+    assert laws.axis(later.node, 0).why.startswith("table")
+    assert laws.axis(joined.node, 0).why.startswith("table")

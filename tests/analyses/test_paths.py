@@ -139,3 +139,16 @@ def test_paths_of_one_size_that_begin_elsewhere() -> None:
             paths = Paths(builder.graph, 0, 0)
         assert dict(paths.spectrum(y.node)) == {4: 2, 8: 1}
         assert ("many-terms" in paths.spectrum(y.node).reasons) == (not many)
+
+
+def test_paths_that_are_alike_count_for_the_larger_at_every_phase() -> None:
+    builder = Builder()
+    x = builder.input("x", (10,))
+    even = builder.along(x, {0: (Window(3, padding=2, input_dilation=2), 18)})  # reads two where y is even
+    odd = builder.along(x, {0: (Window(3, padding=1, input_dilation=2), 18)})
+    y = builder.along(builder.pointwise(odd, even), {0: (Window(1, stride=2), 9)})
+    assert dict(Paths(builder.graph, 0, 0).spectrum(y.node)) == {1: 1, 2: 1}
+    with patch.object(terms, "MANY", 0):
+        united = Paths(builder.graph, 0, 0).spectrum(y.node)
+    assert dict(united) == {2: 2}
+    assert "many-terms" in united.reasons

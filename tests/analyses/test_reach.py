@@ -106,3 +106,12 @@ def test_presence_stays_on_its_own_axis_through_views() -> None:
         None,
         [(2, 3), (2, 3)],
     ]
+
+
+def test_two_elements_of_which_one_is_reached_are_not_all() -> None:
+    builder = Builder()
+    x = builder.input("x", (2,))
+    moved = builder.pad(builder.slice(x, 0, 0, 1), {0: (1, 0)})
+    y = builder.pointwise(x, moved)
+    assert Reach(builder.graph, 0, np.array([True, False])).at(y.node).tolist() == [True, True]
+    assert Reach(builder.graph, 0, np.array([False, True])).at(y.node).tolist() == [False, True]

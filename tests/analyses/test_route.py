@@ -74,3 +74,15 @@ def test_regions_end_at_the_first_unit_that_sees_the_element(unit, end) -> None:
     graph, x, y = block()
     steps = route(graph, x, (0, 4), y, unit)
     assert (steps[-1].place if steps else None) == end
+
+
+def test_the_short_way_may_have_been_computed_last() -> None:
+    builder = Builder()
+    x = builder.input("x", (9,))
+    far = x
+    for _ in range(3):
+        far = builder.along(far, {0: (Window(3, padding=1), 9)})
+    near = builder.along(x, {0: (Window(1), 9)})
+    y = builder.pointwise(far, near)
+    steps = route(builder.graph, x.node, (4,), y.node, (4,))
+    assert [step.node for step in steps] == [x.node, near.node, y.node]

@@ -8,6 +8,7 @@ from hypothesis import given
 from eyeshot.analyses.sets import Sets
 from eyeshot.graph import Builder, Graph
 from eyeshot.relations import All, Window
+from eyeshot.relations.tables import take
 from tests.dense import dependence
 from tests.graphs import graphs
 
@@ -87,3 +88,29 @@ def test_solid_fields_fill_their_boxes(graph: Graph) -> None:
         assert not sets.solid(number) or fills
         if len(sets.dependencies[number].terms) == 1:
             assert sets.solid(number) == fills
+
+
+def test_channels_of_which_one_has_holes() -> None:
+    builder = Builder()
+    x = builder.input("x", (1, 12))
+    windows = [Window(1, padding=0), Window(3, padding=1), Window(5, padding=2), Window(2)]
+    parts = [builder.along(x, {1: (window, 9)}) for window in windows]
+    holes = builder.along(x, {1: (Window(2, dilation=3), 9)})
+    solid = builder.concat(parts, 0)
+    last, first = builder.concat([*parts, holes], 0), builder.concat([holes, *parts], 0)
+    wide = builder.concat([builder.broadcast(part, (2, 9)) for part in parts], 0)
+    sets = Sets(builder.graph, 0, [1])
+    assert [sets.solid(y.node) for y in (solid, last, first, wide)] == [True, False, False, True]
+
+
+def test_a_diagonal_is_no_product() -> None:
+    builder = Builder()
+    x = builder.input("x", (4, 4))
+    diagonal = builder.along(builder.reshape(x, (16,)), {0: (take([0, 5, 10, 15], 16), 4)})
+    pairs = builder.along(diagonal, {0: (Window(2), 3)})
+    whole = builder.reduce(diagonal, [0])
+    sets = Sets(builder.graph, 0, [0, 1])
+    assert sets.exact(diagonal.node)
+    for y in (pairs, whole):
+        assert not sets.exact(y.node)
+    assert np.argwhere(sets.mask(pairs.node, (1,))).tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]

@@ -112,3 +112,11 @@ def test_a_window_is_affine_up_to_a_phase(window, turn):
 @pytest.mark.parametrize("amap", [All(), Prefix(), Suffix()])
 def test_what_grows_with_the_input_has_no_summary(amap):
     assert summary(amap) is None
+
+
+def test_gaps_of_spread_out_windows():
+    # Taps 4 apart over an input spread out by 2 hit every second element; 3 apart, every third.
+    assert summary(Window(3, dilation=4, input_dilation=2)).gap == 2
+    assert summary(Window(3, dilation=3, input_dilation=2)).gap == 3
+    assert summary(Window(3, dilation=3)).gap == 3
+    assert summary(Window(3)).gap == 1

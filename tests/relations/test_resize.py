@@ -229,3 +229,15 @@ def test_a_law_admits_the_neighbour_that_rounding_picks():
 def test_antialiased_by_hand(mode, size, count, rows):
     table = resize(size, count, mode)
     assert [table.row(y).tolist() for y in range(count)] == rows
+
+
+def test_aligned_corners_by_hand():
+    def rows(size, count):
+        table = resize(size, count, "linear", align_corners=True)
+        return [table.row(y).tolist() for y in range(count)]
+
+    assert rows(5, 3) == [[0], [2], [4]]
+    assert rows(3, 2) == [[0], [2]]
+    assert rows(4, 3) == [[0], [1, 2], [3]]
+    assert rows(4, 1) == [[0]]
+    assert rows(2, 3) == [[0], [0, 1], [1]]
