@@ -130,8 +130,7 @@ class Engine:
                     for sets in term.sets
                 )
                 sets = tuple(self.lattice.arrange(one, (None,) * len(shape)) for one in whole)
-                exact = self.terms.stays_exact(term, range(len(sizes)))
-                terms.append(Term(sets, exact=exact, count=term.count))
+                terms.append(Term(sets, exact=False, count=term.count))
         return self.terms.fused(_plain(shape), terms)
 
     def _permute(self, old: Dependency, axes: tuple[int, ...]) -> Dependency:

@@ -29,11 +29,13 @@ class Recut(NamedTuple):
     cutting: Cutting
 
 
+@lru_cache(maxsize=4096)
 def flat(cutting: Cutting) -> tuple[int, ...]:
     """All factors of a tensor in order."""
     return tuple(chain.from_iterable(cutting))
 
 
+@lru_cache(maxsize=4096)
 def positions(cutting: Cutting, axis: int) -> range:
     """The flat positions of one axis's factors."""
     first = 0

@@ -117,7 +117,7 @@ class SetLattice(ABC):
             ):
                 return None
             shapes.append((len(column[0][0]), *dims))
-        out = [np.full(shape, self.empty, one.dtype) for shape, one in zip(shapes, held[0][0], strict=True)]
+        out = [self.nothing(shape, one.dtype) for shape, one in zip(shapes, held[0][0], strict=True)]
         for sets, products in parts.values():
             there = reduce(np.logical_or, [_product(masks, len(sizes)) for masks in products])
             for whole, one in zip(out, sets, strict=True):
@@ -154,9 +154,13 @@ class SetLattice(ABC):
             return united
         shape = list(united.shape)
         shape[axis] = table.output_size
-        out = np.full(shape, self.empty, sets.dtype)
+        out = self.nothing(shape, sets.dtype)
         out[(slice(None),) * axis + (table.occupied,)] = united
         return out
+
+    def nothing(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Sets:
+        """Empty sets."""
+        return np.full(shape, self.empty, dtype) if self.empty else np.zeros(shape, dtype)
 
     def blank(self, sets: Sets, position: int, mask: Mask) -> Sets:
         """Empty sets where the mask is False along a factor."""
@@ -209,7 +213,7 @@ class SetLattice(ABC):
         axis = position + 1
         shape = list(sets.shape)
         shape[axis] = sizes[1]
-        out = np.full(shape, self.empty, sets.dtype)
+        out = self.nothing(shape, sets.dtype)
         out[(slice(None),) * axis + (slice(offset, offset + sizes[0]),)] = sets
         return out
 

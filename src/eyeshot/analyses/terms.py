@@ -232,11 +232,12 @@ class Terms:
         """
         if not self.joint or not term.exact:
             return term.exact
-        return all(
-            sum(self.lattice.varies(sets, position) for sets in term.sets) <= 1
-            or (whole and self.lattice.covers(term, position))
-            for position in where
-        )
+        varies = self.lattice.varies
+        for position in where:
+            moving = [sets for sets in term.sets if varies(sets, position)]
+            if len(moving) > 1 and not (whole and self.lattice.covers(term, position)):
+                return False
+        return True
 
     # Factors
 
