@@ -83,16 +83,13 @@ LIES: tuple[Lie, ...] = (
 # What no oracle sees, though the rule's formula reads it.
 BLIND: dict[str, str] = {
     "stft": "the imaginary part is 0 at frequency 0 and at half the sampling rate",
-    **dict.fromkeys(
-        ("fft.hfft", "fft.hfft2", "fft.hfftn", "fft.irfft", "fft.irfft2", "fft.irfftn"),
-        "real numbers in the place of complex ones: cosines of odd multiples of π/2 are 0",
-    ),
     **dict.fromkeys(ATTENTION, "a softmax over one key is 1 whatever its score"),
     **dict.fromkeys(
         ("histc", "histogram", "histogramdd"), "a count changes only where a number crosses an edge"
     ),
     **dict.fromkeys(("masked.argmax", "masked.argmin"), "a place, handed on as a floating-point number"),
     "heaviside": "the second number counts only where the first is exactly 0",
+    "max_pool2d_with_indices_backward": "a slope moves only where an element wins or loses its window",
     "linalg.pinv": "a tolerance of 1 leaves no singular value",
 }
 
@@ -105,3 +102,7 @@ UNIT = frozenset(
         "nn_FractionalMaxPool3d",
     }
 )
+
+# Transforms from complex numbers to real ones. OpInfo gives them real numbers, too; cosines of odd multiples of π/2 are 0
+# then, and the rule reads those elements still, as it must for complex ones.
+COMPLEX = frozenset({"fft.hfft", "fft.hfft2", "fft.hfftn", "fft.irfft", "fft.irfft2", "fft.irfftn"})
