@@ -349,7 +349,6 @@ def test_one_axis_keeps_its_law_where_the_other_has_none() -> None:
     assert (rows.size, rows.stride, rows.offset, rows.misaligned, rows.why) == (2, 1, 0, True, None)
     assert columns.size is None
     assert "strides" in columns.why
-    assert len(laws.dependencies[y.node].terms) == 3  # of four products, since each axis has its own law
     turned = b.permute(y, (1, 0))
     laws = Laws(b.graph, 0, (0, 1))
     assert laws.axis(turned.node, 0) == rows
@@ -418,3 +417,26 @@ def test_the_first_cause_is_the_one_that_is_told() -> None:
     assert laws.axis(turned.node, 0).why.startswith("table")
     assert laws.axis(later.node, 0).why.startswith("table")
     assert laws.axis(joined.node, 0).why.startswith("table")
+
+
+def test_each_axis_keeps_its_own_laws_not_their_products() -> None:
+    b = Builder()
+    x = b.input("x", (8, 8))
+
+    def halved(y: Ref, axis: int) -> Ref:
+        return b.along(b.slice(y, axis, 0, 4), {axis: (tables.stretch(2, 4), 8)})
+
+    y = b.pointwise(x, halved(x, 0), halved(x, 1), halved(halved(x, 0), 1))
+    laws = Laws(b.graph, 0, (0, 1))
+    assert len(laws.dependencies[y.node].terms) == 2
+    for axis in (0, 1):
+        assert "strides" in laws.axis(y.node, axis).why
+
+
+def test_pieces_read_whole_stay_open_when_they_are_put_together() -> None:
+    b = Builder()
+    x = b.input("x", (24,))
+    pieces = b.along(b.reshape(x, (2, 3, 4)), {1: (All(), 3), 2: (All(), 4)})
+    whole = b.reduce(b.along(b.reshape(pieces, (24,)), {0: (Window(2), 23)}), [0])
+    law = Laws(b.graph, 0, (0,)).axis(whole.node, 0)
+    assert (law.size, law.at_size, law.unbounded) == (24, True, False)
