@@ -24,7 +24,7 @@ Key = tuple[int, int]
 
 ORACLES = ("gradient", "change", "nan")
 SURE = 2
-PATIENCE = 20
+PATIENCE = 30
 # How many elements of a tensor are probed, by the elements of the whole sample.
 PLACES = ((1 << 10, 32), (1 << 12, 16), (1 << 30, 8))
 # What one element x becomes, as (a, b) of a x + b; each draw takes the next two.
@@ -133,7 +133,7 @@ class Oracles:
             for x in self._inputs:
                 noise = torch.randn(x.shape, generator=self._generator, dtype=torch.float64)
                 uniform = torch.rand(x.shape, generator=self._generator, dtype=torch.float64)
-                drawn.append(_drawn(3 if self._unit else number % 6, x, noise, uniform).to(x.dtype))
+                drawn.append(_drawn(3 if self._unit else number % 8, x, noise, uniform).to(x.dtype))
             yield drawn
 
     def _gradient(self, inputs: list[Tensor]) -> None:
@@ -190,8 +190,10 @@ def _drawn(kind: int, x: Tensor, normal: Tensor, uniform: Tensor) -> Tensor:
             return uniform
         case 4:
             return normal * (uniform > 0.5)
-        case _:
+        case 5:
             return 5 * uniform
+        case _:
+            return 3 * normal
 
 
 def _changed(output: Tensor, before: Tensor) -> Tensor:

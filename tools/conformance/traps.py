@@ -61,6 +61,7 @@ LIES: tuple[Lie, ...] = (
         ("nan", "gradient"),
         "a masked element is −inf whatever the others are; NaN and derivatives pass through −inf − x",
     ),
+    Lie(("masked.softmax",), ("nan",), "0 * NaN: a masked element comes out as 0 whatever the others are"),
     Lie(("addr",), ("nan",), "0 * NaN, where alpha or beta is 0"),
     Lie(
         ("linspace.tensor_overload", "logspace.tensor_overload"),
@@ -88,6 +89,11 @@ BLIND: dict[str, str] = {
         ("histc", "histogram", "histogramdd"), "a count changes only where a number crosses an edge"
     ),
     **dict.fromkeys(("masked.argmax", "masked.argmin"), "a place, handed on as a floating-point number"),
+    **dict.fromkeys(
+        ("masked.softmax", "masked.log_softmax"),
+        "a masked element is 0 (or −inf), and read by the rule where the mask isn't one matrix",
+    ),
+    "bernoulli": "a draw turns only where its probability crosses the number drawn",
     "heaviside": "the second number counts only where the first is exactly 0",
     "max_pool2d_with_indices_backward": "a slope moves only where an element wins or loses its window",
     "linalg.pinv": "a tolerance of 1 leaves no singular value",

@@ -52,7 +52,13 @@ def masked_index_added(x, values):
     return torch.ops.aten._unsafe_masked_index_put_accumulate(x, mask, [rows, columns], values)
 
 
+def padded_bag(table, weights):
+    indices, offsets = torch.tensor([0, 2, 2, 1, 3]), torch.tensor([0, 2])
+    return F.embedding_bag(indices, table, offsets, mode="sum", per_sample_weights=weights, padding_idx=-2)
+
+
 CASES = [
+    Case("bags with a padding row", padded_bag, ((4, 3), (5,))),
     Case("index axis", lambda x: x[:, torch.tensor([2, 0, 0])], X),
     Case("index outer", lambda x: x[ROWS, torch.tensor([2, 1, 1])], X),
     Case("index adjacent", lambda x: x[:, ROWS[:, 0] + 1, COLUMNS[:2]], X),

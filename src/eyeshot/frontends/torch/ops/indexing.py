@@ -99,18 +99,23 @@ def embedding_bag(
     mode: int = 0,
     sparse: bool = False,
     per_sample_weights: Ref | None = None,
-    *args: Any,
+    include_last_offset: bool = False,
+    padding_idx: int = -1,
 ) -> list[Ref]:
-    """Each bag reads its indices and weights, from its offset to the next, and the rows that they name."""
+    """Each bag reads its indices and weights, from its offset to the next, and the rows that they name.
+
+    Indices that name the padding row are left out, where they are known.
+    """
     bags, count = ctx.output_shape[0], indices.shape[0]
     amap: AxisMap = All()
     rows: AxisMap = All()
     if offsets.known is not None:
         edges = [int(offset) for offset in (*offsets.known, count)][: bags + 1]
-        amap = Table.of_rows([range(a, b) for a, b in pairwise(edges)], count)
+        held = [np.arange(a, b) for a, b in pairwise(edges)]
         if indices.known is not None:
-            named = [np.unique(indices.known[a:b]) for a, b in pairwise(edges)]
-            rows = Table.of_rows(named, weight.shape[0])
+            held = [places[indices.known[places] != padding_idx] for places in held]
+            rows = Table.of_rows([np.unique(indices.known[places]) for places in held], weight.shape[0])
+        amap = Table.of_rows(held, count)
     read = [
         ctx.reshape(ctx.along(ref, {0: (amap, bags)}, reason=_unless(amap)), (bags, 1))
         for ref in (indices, per_sample_weights)
