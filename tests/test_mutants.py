@@ -98,9 +98,12 @@ def test_the_result_counts_and_explains():
     assert "**unexplained**" in table(ended, 9, "abc", 7, {})
 
 
-def test_explanations_are_of_mutants_that_exist():
-    known = {mutant.name for mutant in everything(ROOT)}
-    assert not set(explanations()) - known
+def test_explanations_say_of_what_kind_they_are():
+    assert {why.partition(":")[0] for why in explanations().values()} <= {
+        "equivalent",
+        "speed",
+        "a gap, closed since",
+    }
 
 
 def ends(file: str, number: int | None) -> Outcome:
@@ -123,7 +126,7 @@ def test_a_slice_of_the_campaign(monkeypatch, tmp_path):
     monkeypatch.setattr("tools.mutants.__main__.MANY", FEW + 1)
     found = everything(ROOT)
     assert {Path(mutant.file).match(pattern) for mutant in found for pattern in SCOPE} == {True, False}
-    sample = drawn(found, 6, 20261122)
+    sample = drawn(found, 4, 20261122)
     ended = campaign(ROOT, sample)
     assert {outcome.status for outcome in ended.values()} <= {"done", "timed out"}
-    assert sum(bool(how(outcome)) for outcome in ended.values()) >= 4, table(ended, len(found), "here", 0, {})
+    assert sum(bool(how(outcome)) for outcome in ended.values()) >= 3, table(ended, len(found), "here", 0, {})

@@ -220,6 +220,8 @@ def main() -> int:
     if not options.only and options.count == 400:
         (ROOT / "results" / "mutants.md").write_text(text, encoding="utf-8")
     print(text)
+    for name in sorted(set(why) - {mutant.name for mutant in found}):
+        print(f"explained, but not there any more: {name}")
     alive = [mutant for mutant, outcome in ended.items() if not how(outcome)]
     return int(len(alive) > len(sample) / 10 or any(mutant.name not in why for mutant in alive))
 
