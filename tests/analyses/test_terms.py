@@ -187,3 +187,16 @@ def test_a_row_that_is_cut_reads_nothing_of_any_operand() -> None:
     masks = Masks(b.graph)
     for unit in np.ndindex(3, 2):
         assert np.array_equal(masks.at(out.node, unit, 0), expected[unit])
+
+
+def test_terms_are_widened_only_where_there_is_no_other_way() -> None:
+    graph, node = skewed(4)
+    with limits(1, ENDLESS, 0):
+        boxes = Boxes(graph, 0, [0])
+    assert len(boxes.dependencies[node].terms) == 4
+    assert not boxes.dependencies[node].reasons
+    with limits(1, 1, 0, 0):
+        boxes = Boxes(graph, 0, [0])
+    assert len(boxes.dependencies[node].terms) == 1
+    assert boxes.dependencies[node].reasons == {"many-terms"}
+    assert {tuple(boxes.at(node, (unit,))[0]) for unit in range(8)} == {(0, 6)}
