@@ -143,8 +143,11 @@ def test_readme_example_runs():
 
 def test_readme_options_exist():
     (commands,) = (block for block in blocks("README.md", "console") if "--" in block)
-    command = [sys.executable, "-c", "from eyeshot.cli import main; main()", "analyze", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    start = [sys.executable, "-c", "from eyeshot.cli import main; main()"]
+    shown = "".join(
+        subprocess.run([*start, name, "--help"], capture_output=True, text=True, check=True).stdout
+        for name in ("analyze", "verify")
+    )
     options = set(re.findall(r"--[a-z-]+", commands))
     assert options
     assert options <= set(re.findall(r"--[a-z-]+", shown))

@@ -440,3 +440,17 @@ def test_pieces_read_whole_stay_open_when_they_are_put_together() -> None:
     whole = b.reduce(b.along(b.reshape(pieces, (24,)), {0: (Window(2), 23)}), [0])
     law = Laws(b.graph, 0, (0,)).axis(whole.node, 0)
     assert (law.size, law.at_size, law.unbounded) == (24, True, False)
+
+
+def test_branches_of_fixed_pieces_with_other_phases_are_one_law() -> None:
+    builder = Builder()
+    x = builder.reshape(builder.input("x", (2, 3, 4)), (8, 3, 1))
+    scores = builder.contract("abc,adc->abd", x, x)
+    mixed = builder.contract("abd,adc->abc", scores, x)
+    mean = builder.broadcast(builder.along(x, {0: (All(), 1)}, summarises=True), (8, 3, 1))
+    joined = builder.reshape(builder.pointwise(builder.pointwise(x, mean), mixed), (12, 2))
+    laws = Laws(builder.graph, 0, [0, 1, 2])
+    for axis in range(3):
+        for local in (False, True):
+            law = laws.axis(joined.node, axis, local=local)
+            assert law.size is not None or law.why is not None

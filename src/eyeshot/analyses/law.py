@@ -174,7 +174,8 @@ def _united(laws: Sequence[LawSet], terms: Sequence[Term], dependency: Dependenc
     for position in range(len(sizes)):
         rates = {Fraction(law.steps[position], law.periods[position]) for law in aligned}
         period = lcm(*(law.periods[position] for law in aligned))
-        if any(law.steps[position] for law in aligned):
+        moves = any(law.steps[position] for law in aligned)
+        if moves or any(law.periods[position] not in (1, period) for law in aligned):
             if len(rates) > 1:
                 return broken(first, "branches with different strides")
             if period > LIMIT:

@@ -35,33 +35,7 @@ def verify(
     kwargs: Mapping[str, Any] | None = None,
     weights: str | None = None,
 ) -> Proof:
-    """Check a report on its model with two oracles that share nothing with the analyses.
-
-    The **linearised gradient** finds all that ``units`` random units, of tensors at all depths, depend on. The **NaN
-    probe** poisons slabs and ``elements`` single places of the input in real forwards, and looks at every unit of every
-    tensor that a module returns. The model is the same afterwards. A mismatch is reported, never raised.
-
-    Parameters
-    ----------
-    model
-        What the report was made of: a module, in the mode that it was read in, or a reference.
-    inputs, kwargs
-        As `eyeshot.analyze` took them, with real elements. Without them the one input is drawn at random.
-    weights
-        A ``.safetensors`` file for a referenced model; without it, its random ones.
-
-    Raises
-    ------
-    EyeshotError
-        where the model cannot be run on such inputs, or the report is a local view.
-
-    Examples
-    --------
-    >>> report = eyeshot.analyze("timm:resnet18", input_size=(1, 3, 64, 64))
-    >>> proof = eyeshot.verify("timm:resnet18", report)
-    >>> len(proof.mismatches)
-    0
-    """
+    """As `eyeshot.proof.verify`, which documents it and needs no framework to be imported."""
     began = perf_counter()
     if report.shown != "full":
         raise QuestionError(
