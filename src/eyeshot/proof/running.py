@@ -64,16 +64,14 @@ class Setup:
 @contextmanager
 def plain_kernels() -> Iterator[None]:
     """No kernel that hides NaN or spreads it: fused attention does one, oneDNN's Winograd convolutions the other."""
-    fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
+    fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.flags(enabled=False)
     torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     try:
-        with sdpa_kernel(SDPBackend.MATH), _uncompiled(), warnings.catch_warnings():
+        with onednn, sdpa_kernel(SDPBackend.MATH), _uncompiled(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the model's own, which the user knows
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        torch.backends.mkldnn.enabled = onednn
 
 
 def _uncompiled() -> Any:
