@@ -64,14 +64,16 @@ class Setup:
 @contextmanager
 def plain_kernels() -> Iterator[None]:
     """No kernel that hides NaN or spreads it: fused attention does one, oneDNN's Winograd convolutions the other."""
-    fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.flags(enabled=False)
+    fast, onednn = torch.backends.mha.get_fastpath_enabled(), torch._C._get_mkldnn_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch._C._set_mkldnn_enabled(False)  # the public flag is locked for good where torch.testing was imported
     try:
-        with onednn, sdpa_kernel(SDPBackend.MATH), _uncompiled(), warnings.catch_warnings():
+        with sdpa_kernel(SDPBackend.MATH), _uncompiled(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the model's own, which the user knows
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
+        torch._C._set_mkldnn_enabled(onednn)
 
 
 def _uncompiled() -> Any:
