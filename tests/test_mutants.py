@@ -103,6 +103,7 @@ def test_explanations_say_of_what_kind_they_are():
         "equivalent",
         "speed",
         "a gap, closed since",
+        "a gap, open",
     }
 
 

@@ -152,3 +152,11 @@ def test_paths_that_are_alike_count_for_the_larger_at_every_phase() -> None:
         united = Paths(builder.graph, 0, 0).spectrum(y.node)
     assert dict(united) == {2: 2}
     assert "many-terms" in united.reasons
+
+
+def test_a_path_that_reads_nothing_has_size_zero() -> None:
+    builder = Builder()
+    x = builder.input("x", (9,))
+    between = Window(1, stride=2, padding=1, input_dilation=2)
+    y = builder.along(x, {0: (between, 8)})
+    assert dict(Paths(builder.graph, 0, 0).spectrum(y.node)) in ({0: 1}, {})

@@ -241,3 +241,10 @@ def test_aligned_corners_by_hand():
     assert rows(4, 3) == [[0], [1, 2], [3]]
     assert rows(4, 1) == [[0]]
     assert rows(2, 3) == [[0], [0, 1], [1]]
+
+
+@pytest.mark.parametrize(("mode", "middle"), [("nearest", 0), ("nearest-exact", 1)])
+def test_laws_of_nearest_by_whole_ratios(mode, middle):
+    up, down = resize(5, 10, mode).law, resize(12, 4, mode).law
+    assert (up.step, up.low, up.high) == (1, (0, 0), (1, 1))
+    assert (down.step, down.low, down.high) == (3, (middle,), (middle + 1,))
