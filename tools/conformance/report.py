@@ -14,7 +14,7 @@ from eyeshot.frontends.torch.context import LOWERINGS
 from eyeshot.frontends.torch.lower import load_lowerings
 from eyeshot.graph.reasons import REASONS
 from tools.conformance.samples import subjects
-from tools.conformance.traps import BLIND, COMPLEX, LIES, UNIT
+from tools.conformance.traps import BLIND, LIES, UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,9 +29,6 @@ three oracles saw (gradient, change, NaN)."""
 PLACES = """\
 Integer and boolean outputs (places, comparisons) flip for few numbers only: the rule must hold what was seen of them, and
 isn't asked to equal it. Of large tensors a seeded choice of elements is probed."""
-TO_REAL = """\
-Sampled with complex numbers, not with the real ones that OpInfo gives them, too (cosines of odd multiples of π/2 are 0 for
-those, and the rule reads such elements still)"""
 SUPPORT = """\
 Made by `make conformance` from the registry of lowerings and the results in `results/conformance.md`. Names are those of
 PyTorch's own tests: operators, and modules as `nn_...`."""
@@ -177,8 +174,6 @@ def _traps() -> list[str]:
         *_table(("about", "why"), [(", ".join(names), why) for why, names in blind.items()]),
         "",
         f"Inputs drawn from [0, 1) alone, since nothing else means anything: {_listed(UNIT)}.",
-        "",
-        f"{TO_REAL}: {_listed(COMPLEX)}.",
     ]
 
 

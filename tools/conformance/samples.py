@@ -14,8 +14,6 @@ from torch.testing._internal.common_methods_invocations import op_db
 from torch.testing._internal.common_modules import module_db
 from torch.utils import _pytree as pytree
 
-from tools.conformance.traps import COMPLEX
-
 DTYPES = (torch.float64, torch.float32, torch.complex128)
 # Elements of an input, and of the whole dependence of one output on one input.
 LARGEST = 1 << 16
@@ -73,8 +71,7 @@ def samples(name: str) -> Iterator[Sample | Skipped]:
     """Every sample of an operator or a module, each fit to be compared or with the reason why not."""
     torch.manual_seed(0)
     subject = subjects()[name]
-    dtypes = DTYPES[::-1] if name in COMPLEX else DTYPES
-    dtype = next((dtype for dtype in dtypes if dtype in subject.dtypes), None)
+    dtype = next((dtype for dtype in DTYPES if dtype in subject.dtypes), None)
     if dtype is None:
         yield Skipped("it takes no floating-point numbers")
         return

@@ -108,7 +108,3 @@ UNIT = frozenset(
         "nn_FractionalMaxPool3d",
     }
 )
-
-# Transforms from complex numbers to real ones. OpInfo gives them real numbers, too; cosines of odd multiples of π/2 are 0
-# then, and the rule reads those elements still, as it must for complex ones.
-COMPLEX = frozenset({"fft.hfft", "fft.hfft2", "fft.hfftn", "fft.irfft", "fft.irfft2", "fft.irfftn"})

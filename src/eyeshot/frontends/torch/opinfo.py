@@ -22,6 +22,8 @@ KEPT = frozenset(
         "rnn_tanh.input", "rnn_tanh.data", "rnn_relu.input", "rnn_relu.data",
         "dropout.default", "feature_dropout.default", "alpha_dropout.default",
         "feature_alpha_dropout.default",
+        "fft_irfft.default", "fft_irfft2.default", "fft_irfftn.default",
+        "fft_hfft.default", "fft_hfft2.default", "fft_hfftn.default",
         "pixel_shuffle.default", "pixel_unshuffle.default", "channel_shuffle.default",
         "grid_sampler.default",
         "quantile.default", "quantile.scalar", "nanquantile.default", "nanquantile.scalar",

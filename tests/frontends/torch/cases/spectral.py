@@ -11,6 +11,10 @@ X = ((2, 3, 4),)
 CASES = [
     Case("rfft", lambda x: torch.fft.rfft(x).abs(), X, oracles=("nan",)),
     Case("fft2", lambda x: torch.fft.fft2(x).abs(), X, oracles=("nan",)),
+    Case("irfft of real numbers", torch.fft.irfft, X, oracles=("gradient",)),
+    Case("hfft of real numbers", lambda x: torch.fft.hfft(x, n=8), X, oracles=("gradient",)),
+    Case("irfft2 of real numbers", lambda x: torch.fft.irfft2(x, s=(4, 8)), X, oracles=("gradient",)),
+    Case("irfftn of real numbers", lambda x: torch.fft.irfftn(x, s=(4, 4)), X, oracles=("gradient",)),
     Case("irfft2", lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * 2), X, oracles=("nan",)),
     Case(
         "stft",
