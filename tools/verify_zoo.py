@@ -24,7 +24,14 @@ ZOO, RESULT = zoo.ROOT / "results" / "zoo.md", zoo.ROOT / "results" / "verify_zo
 STORE = zoo.ROOT / "build" / "verify_zoo.jsonl"
 LIMITS = Limits(seconds=900, megabytes=8192)
 PARAMETERS, PIXELS = 60, 384
-WARM = ["timm", "torchvision", "eyeshot.pipeline", "eyeshot.frontends.torch.lower", "eyeshot.proof.checking"]
+WARM = [
+    "timm",
+    "torchvision",
+    "eyeshot.pipeline",
+    "eyeshot.frontends.torch.lower",
+    "eyeshot.proof.compare",
+    "eyeshot.proof.verifying",
+]
 TABLE = """# Verify zoo
 
 {made}

@@ -60,7 +60,7 @@ def test_regions_and_unions_over_axes(graph: Graph, data: st.DataObject) -> None
     region = np.zeros(shape, bool)
     region[tuple(slice(None) if place is None else place for place in places)] = True
     assert np.array_equal(masks.at(number, places, 0, kept), reads[region].any(0).any(others))
-    assert masks.of(number, places).reaches(masks.place(0)) == reads[region].any()
+    assert masks.of(number, places).at(masks.place(0), ()) == reads[region].any()
 
 
 def test_a_row_that_attends_to_nothing_sees_nothing() -> None:

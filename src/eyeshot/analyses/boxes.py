@@ -13,7 +13,8 @@ import numpy as np
 from eyeshot.analyses.engine import Engine
 from eyeshot.analyses.factors import flat
 from eyeshot.analyses.lattices import FAR, Interval
-from eyeshot.analyses.places import factor_places, picked, presence, present, unfactored
+from eyeshot.analyses.masks import presence
+from eyeshot.analyses.places import factor_places, picked, present, unfactored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +69,7 @@ class Boxes:
         best = [np.full((2, *(1,) * len(sizes)), FAR)] * self.rank
         context = list(best)
         for term in dependency.terms:
-            there = presence(term, sizes)
+            there = presence(term.masks, len(sizes))
             occupied = occupied | (there & (term.sets[0][0] != FAR))
             for axis, sets in enumerate(term.sets):
                 held = context if local and term.context >> axis & 1 else best

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eyeshot.analyses.masks import presence
 from eyeshot.relations import tabulate
 
 if TYPE_CHECKING:
@@ -43,14 +44,6 @@ def rearrangement(
         *(0 for _ in dropped),
     )
     return axes, index
-
-
-def _product(masks: dict[int, Mask], rank: int) -> Mask:
-    """Where all masks admit a unit, as an array that broadcasts over ``rank`` factors."""
-    there: Mask = np.ones((1,) * rank, np.bool_)
-    for position, mask in masks.items():
-        there = there & mask.reshape(-1, *(1,) * (rank - 1 - position))
-    return there
 
 
 class SetLattice(ABC):
@@ -112,17 +105,20 @@ class SetLattice(ABC):
                 size if i in masked or any(one.shape[i + 1] != 1 for one, _ in column) else 1
                 for i, size in enumerate(sizes)
             ]
-            if prod(dims) > (
-                MANY if forced else CHEAP * pieces * sum(one.size * count for one, count in column)
-            ):
+            now = pieces * sum(one.size * count for one, count in column)
+            if prod(dims) > self.affordable(now, forced=forced):
                 return None
             shapes.append((len(column[0][0]), *dims))
         out = [self.nothing(shape, one.dtype) for shape, one in zip(shapes, held[0][0], strict=True)]
         for sets, products in parts.values():
-            there = reduce(np.logical_or, [_product(masks, len(sizes)) for masks in products])
+            there = reduce(np.logical_or, [presence(masks, len(sizes)) for masks in products])
             for whole, one in zip(out, sets, strict=True):
                 self.ufunc(whole, one, out=whole, where=there)
         return tuple(out)
+
+    def affordable(self, now: int, *, forced: bool) -> float:
+        """The cells that one array for many terms may take, which take ``now``."""
+        return MANY if forced else CHEAP * now
 
     def varies(self, sets: Sets, position: int) -> bool:
         """Whether the sets differ along a factor."""
@@ -216,16 +212,6 @@ class SetLattice(ABC):
         out = self.nothing(shape, sets.dtype)
         out[(slice(None),) * axis + (slice(offset, offset + sizes[0]),)] = sets
         return out
-
-
-def _run(mask: Mask) -> slice | None:
-    """A mask as a slice, where its indices are in steady steps."""
-    indices = np.flatnonzero(mask)
-    first, last = int(indices[0]), int(indices[-1])
-    step = (last - first) // (len(indices) - 1) if len(indices) > 1 else 1
-    if len(indices) > 2 and not np.array_equal(indices, np.arange(first, last + 1, step)):
-        return None
-    return slice(first, last + 1, step)
 
 
 class Interval(SetLattice):

@@ -9,13 +9,21 @@ import numpy as np
 from eyeshot.relations import tabulate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from eyeshot.relations import AxisMap
 
     Mask = NDArray[np.bool_]
+
+
+def presence(masks: Mapping[int, Mask], rank: int) -> Mask:
+    """Where all masks (by factor position) admit a unit, as an array that broadcasts over ``rank`` factors."""
+    there: Mask = np.ones((1,) * rank, np.bool_)
+    for position, mask in masks.items():
+        there = there & mask.reshape(-1, *(1,) * (rank - 1 - position))
+    return there
 
 
 def mapped_mask(amap: AxisMap, sizes: tuple[int, int], mask: Mask | None) -> Mask:

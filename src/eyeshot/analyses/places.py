@@ -32,16 +32,6 @@ def unfactored(array: NDArray[Any], dependency: Dependency, shape: tuple[int, ..
     return np.broadcast_to(array, (array.shape[0], *dims)).reshape(array.shape[0], *target)
 
 
-def presence(term: Term, sizes: tuple[int, ...]) -> NDArray[np.bool_]:
-    """At which units a term is present, as an array that broadcasts over the factors."""
-    there = np.ones((1,) * len(sizes), np.bool_)
-    for position, mask in term.masks.items():
-        dims = [1] * len(sizes)
-        dims[position] = len(mask)
-        there = there & mask.reshape(dims)
-    return there
-
-
 def factor_places(dependency: Dependency, index: Places) -> list[int | None]:
     """A unit's index as one index a factor."""
     places: list[int | None] = []

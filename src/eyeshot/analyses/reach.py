@@ -6,6 +6,7 @@ each as long as the network lets it; only what is no product any more is held as
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,8 @@ import numpy as np
 from eyeshot.analyses.engine import Engine, start
 from eyeshot.analyses.factors import flat
 from eyeshot.analyses.lattices import SetLattice
-from eyeshot.analyses.places import presence, unfactored
+from eyeshot.analyses.masks import presence
+from eyeshot.analyses.places import unfactored
 from eyeshot.analyses.terms import Dependency, Term
 
 if TYPE_CHECKING:
@@ -61,27 +63,9 @@ class Presence(SetLattice):
                 kept.append(term)
         return kept
 
-    def condensed(
-        self,
-        held: Sequence[tuple[tuple[Mask, ...], dict[int, Mask]]],
-        sizes: tuple[int, ...],
-        *,
-        forced: bool,
-        pieces: int = 1,
-    ) -> tuple[Mask, ...] | None:
-        """Several regions as one array, which is exact."""
-        del pieces
-        masked = {position for _, masks in held for position in masks}
-        dims = tuple(
-            size if i in masked or any(sets[0].shape[i + 1] != 1 for sets, _ in held) else 1
-            for i, size in enumerate(sizes)
-        )
-        if not forced and np.prod(dims) > SMALL:
-            return None
-        whole = np.zeros((1, *dims), np.bool_)
-        for sets, masks in held:
-            whole |= sets[0] & presence(Term(sets, masks), sizes)
-        return (whole,)
+    def affordable(self, now: int, *, forced: bool) -> float:
+        """One array for several regions is exact: there is nothing to spare but time."""
+        return inf if forced else SMALL
 
 
 def _holds(term: Term, other: Term) -> bool:
@@ -115,13 +99,9 @@ class Reach:
         sizes = flat(dependency.cutting)
         out = np.zeros(shape, np.bool_)
         for term in dependency.terms:
-            there = term.sets[0] & presence(term, sizes)
+            there = term.sets[0] & presence(term.masks, len(sizes))
             out |= unfactored(there, dependency, shape)[0]
         return out.reshape([shape[axis] for axis in kept])
-
-    def reaches(self, node: int) -> bool:
-        """Whether anything of a tensor is reached."""
-        return bool(self.at(node, ()))
 
 
 def _first(shape: tuple[int, ...], region: Region) -> Dependency:

@@ -15,7 +15,8 @@ import numpy as np
 from eyeshot.analyses.bitsets import Bitset, Run, members, runs
 from eyeshot.analyses.engine import Engine, start
 from eyeshot.analyses.factors import flat
-from eyeshot.analyses.places import factor_places, picked, presence, present, unfactored
+from eyeshot.analyses.masks import presence
+from eyeshot.analyses.places import factor_places, picked, present, unfactored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ class Sets:
             for term in terms
         ]
         there = [
-            _at(presence(term, sizes)[None], places)[0] & (each[0].count > 0)
+            _at(presence(term.masks, len(sizes))[None], places)[0] & (each[0].count > 0)
             for term, each in zip(terms, spans, strict=True)
         ]
         hulls = [reduce(Run.hull, map(Run.where, axis, there)) for axis in zip(*spans, strict=True)]
@@ -111,7 +112,7 @@ class Sets:
         sizes = flat(dependency.cutting)
         out = np.zeros((*shape, *self._graph.nodes[self._source].shape), np.bool_)
         for term in dependency.terms:
-            words = np.where(presence(term, sizes), term.sets[0], 0)
+            words = np.where(presence(term.masks, len(sizes)), term.sets[0], 0)
             held = members(unfactored(words, dependency, shape), self.extents[0])
             out |= held.reshape((*held.shape[:-1], *self._graph.nodes[self._source].shape))
         return out

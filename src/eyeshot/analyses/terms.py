@@ -81,14 +81,16 @@ class Terms:
         lattice = self.lattice
         if lattice.counting:
             return Dependency(cutting, self._counted(terms))
-        if self.joint and any(map(self._whole, terms)):
-            return Dependency(cutting, [next(filter(self._whole, terms))])
+        if self.joint:
+            # An inexact one that holds as much would win below.
+            whole = next((term for term in terms if term.exact and self._saturated(term)), None)
+            if whole is not None:
+                return Dependency(cutting, [whole])
         joint = self.joint and (len(terms) <= 2 * FEW or self._exact(terms))
         kept: dict[Any, Term] = {}
         alike: dict[Any, list[Term]] = {}
         for term in lattice.settled(terms):
-            masks = [(position, mask.tobytes()) for position, mask in sorted(term.masks.items())]
-            key = (term.context, *masks, *map(lattice.key, term.sets))
+            key = (*_place(term), *map(lattice.key, term.sets))
             if joint:
                 self._add_joint(kept, key, term)
             else:
@@ -112,8 +114,7 @@ class Terms:
     def _tallied(self, terms: list[Term], key: Callable[[Any], Hashable]) -> list[Term]:
         kept: dict[Any, list[Term]] = {}
         for term in terms:
-            masks = tuple((position, mask.tobytes()) for position, mask in sorted(term.masks.items()))
-            kept.setdefault((term.context, masks, *map(key, term.sets)), []).append(term)
+            kept.setdefault((*_place(term), *map(key, term.sets)), []).append(term)
         return [
             alike[0]
             if len(alike) == 1
@@ -139,9 +140,9 @@ class Terms:
     def _few(self, terms: list[Term]) -> int:
         return JOINT if self._exact(terms) else FEW
 
-    def _whole(self, term: Term) -> bool:
-        """Whether every unit is known to see everything."""
-        plain = term.exact and not (term.masks or term.context)
+    def _saturated(self, term: Term) -> bool:
+        """Whether every unit sees everything, on every axis."""
+        plain = not (term.masks or term.context)
         return plain and all(map(self.lattice.saturated, term.sets, self.extents))
 
     def _add_joint(self, kept: dict[Any, Term], key: Any, term: Term) -> None:
@@ -183,12 +184,8 @@ class Terms:
         return None if None in values else (term.context, values)
 
     def _undominated(self, terms: list[Term]) -> list[Term]:
-        for term in terms:
-            if term.masks or term.context:
-                continue
-            if all(map(self.lattice.saturated, term.sets, self.extents)):
-                return [term]
-        return terms
+        whole = next(filter(self._saturated, terms), None)
+        return terms if whole is None else [whole]
 
     def _condensed(
         self, cutting: Cutting, terms: list[Term], *, forced: bool = False, pieces: int = 1
@@ -343,6 +340,11 @@ class Terms:
             for term in dependency.terms
         ]
         return Dependency(cutting, terms)
+
+
+def _place(term: Term) -> tuple[Hashable, ...]:
+    """Where a term is present, and as what: what must agree for terms to be united."""
+    return (term.context, *((position, mask.tobytes()) for position, mask in sorted(term.masks.items())))
 
 
 def _either(one: Term, other: Term) -> Term:

@@ -136,11 +136,6 @@ def unit_where(wanted: NDArray[np.bool_], rank: int) -> tuple[int, ...]:
     return tuple(int(place) for place in found)
 
 
-def blind(field: Field) -> bool:
-    """Whether no unit sees anything of the input."""
-    return not field.boxes()[2].any()
-
-
 def seen_by(field: Field, unit: Unit) -> NDArray[np.bool_]:
     """What a unit sees of the whole input."""
     return field.mask(*unit, axes="all")

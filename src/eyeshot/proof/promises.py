@@ -116,14 +116,14 @@ def assert_causal(
     """
     __tracebackhide__ = True
     from eyeshot.proof.breaches import looks_ahead
-    from eyeshot.proof.evidence import blind, placed
+    from eyeshot.proof.evidence import placed
 
     report = report_of(model, axis, None, how)
     if len(report.axes) != 1:
         raise QuestionError(
             f"axis={axis!r} are the axes {report.axes} of {report.input!r}: causality is about one"
         )
-    places = [None if blind(field) else placed(field, 0, output_axis) for field in fields_of(report, layer)]
+    places = [None if field.empty else placed(field, 0, output_axis) for field in fields_of(report, layer)]
     settle(
         f"assert_causal({report.model}, {axis!r}, lookahead={lookahead})",
         report,
@@ -214,14 +214,14 @@ def assert_local(
     """
     __tracebackhide__ = True
     from eyeshot.proof.breaches import spreads, unbounded
-    from eyeshot.proof.evidence import all_placed, blind
+    from eyeshot.proof.evidence import all_placed
 
     report = report_of(model, axes, view, how)
     halos = halos_of(halo, report)
 
     def find(each: Report) -> Breach | None:
         for field in fields_of(each, layer):
-            if blind(field):
+            if field.empty:
                 continue
             whole = [axis for axis, law in enumerate(field.law) if law.unbounded]
             if whole:

@@ -1,22 +1,17 @@
-"""`verify`: random units of a report, checked on the user's own model."""
+"""From a report to a model that can be run: arguments of its own kind, on the device and in the dtype of its weights."""
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from eyeshot.errors import InputError, QuestionError
-from eyeshot.fields.proof import Proof
+from eyeshot.errors import InputError
 from eyeshot.frontends.torch.capture import named_inputs
 from eyeshot.frontends.torch.modules import unwrap
 from eyeshot.frontends.torch.zoo import as_given, load
-from eyeshot.proof.blind import spots
-from eyeshot.proof.compare import GRADIENT, NAN, Comparison, Tally
-from eyeshot.proof.gradient import record
-from eyeshot.proof.running import Setup, explained, swapped
+from eyeshot.proof.running import Setup, swapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,49 +19,7 @@ if TYPE_CHECKING:
     from eyeshot.fields import Report
 
 
-def verify(
-    model: Any,
-    report: Report,
-    units: int = 64,
-    seed: int = 0,
-    *,
-    elements: int = 4,
-    inputs: Any = None,
-    kwargs: Mapping[str, Any] | None = None,
-    weights: str | None = None,
-) -> Proof:
-    """As `eyeshot.proof.verify`, which documents it and needs no framework to be imported."""
-    began = perf_counter()
-    if report.shown != "full":
-        raise QuestionError(
-            "a proof is about full fields, not those without global context: pass report.view('full')"
-        )
-    if units < 0 or elements < 0:
-        raise QuestionError(f"units={units} and elements={elements} are numbers of things to check, from 0")
-    setup = _setup(model, report, seed, inputs, kwargs, weights)
-    with setup.unchanged(seed):
-        with explained(report.model):
-            recording = record(setup)
-        comparison = Comparison(report, setup, recording, seed)
-        gradient = comparison.gradients(units)
-        nan = Tally(NAN)
-        if setup.x.is_floating_point() and not recording.scalars:
-            nan = comparison.nan(elements)
-    tallies = (nan, gradient)
-    return Proof(
-        model=report.model,
-        input=report.input,
-        seed=seed,
-        units=units,
-        elements=elements,
-        oracles=tuple(tally.done() for tally in tallies),
-        mismatches=tuple(each for tally in tallies for each in tally.mismatches),
-        blind_spots={NAN: spots(comparison, nan, NAN), GRADIENT: spots(comparison, gradient, GRADIENT)},
-        seconds=perf_counter() - began,
-    )
-
-
-def _setup(
+def set_up(
     model: Any, report: Report, seed: int, inputs: Any, kwargs: Mapping[str, Any] | None, weights: str | None
 ) -> Setup:
     """The model with arguments of its own kind, on the device and in the dtype of its weights."""
