@@ -62,6 +62,11 @@ LIES: tuple[Lie, ...] = (
         "a masked element is −inf whatever the others are; NaN and derivatives pass through −inf − x",
     ),
     Lie(("masked.softmax",), ("nan",), "0 * NaN: a masked element comes out as 0 whatever the others are"),
+    Lie(
+        tuple(f"fft.{name}{axes}" for name in ("irfft", "hfft") for axes in ("", "2", "n")),
+        ("nan",),
+        "0 * NaN, where the cosine of a real coefficient is 0",
+    ),
     Lie(("addr",), ("nan",), "0 * NaN, where alpha or beta is 0"),
     Lie(
         ("linspace.tensor_overload", "logspace.tensor_overload"),
