@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eyeshot.analyses.mask import Masks
 from eyeshot.analyses.reach import Reach
 from eyeshot.fields.proof import Mismatch, Oracle
 from eyeshot.proof.gradient import Gradients
@@ -86,14 +85,13 @@ class Comparison:
         tally = Tally(GRADIENT)
         chosen = list(self._units(units))
         gradients = Gradients(self.recording, [name for name, _ in chosen], self.setup.x.device)
-        masks = Masks(self.report.graph)
         lost = 0
         for name, unit in chosen:
             known = self.fields[name]
             found, whole = gradients.reads(name, unit)
             lost += not whole
             exact = whole and not known.reasons and not self.recording.flags(name, "misses")
-            expected = masks.at(known.node, unit, self.source)
+            expected = known.mask(*unit, axes="all")
             differs = tally.add(known.name, found, expected, missing=True, extra=exact)
             if differs is not None:
                 first = _first(differs)
