@@ -22,6 +22,7 @@ __all__ = [
     "ModelReferenceError",
     "QuestionError",
     "Report",
+    "SpecError",
     "UnsupportedOpError",
     "__version__",
     "analyze",
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelReferenceError,
         QuestionError,
+        SpecError,
         UnsupportedOpError,
     )
     from eyeshot.fields import Field, Report

@@ -7,7 +7,8 @@ EyeshotError
 ├── CaptureError           the model's own code raised while it was captured      exit 5
 ├── UnsupportedOpError     ops without a lowering, all of them listed             exit 6
 ├── GraphError             a graph that breaks the relations' rules (our defect)  exit 7
-└── QuestionError          a layer, unit or input that the report does not have   exit 8
+├── QuestionError          a layer, unit or input that the report does not have   exit 8
+└── SpecError              a network's text that is no network                    exit 12
 
 A message names the thing, its value, the cause and the remedy.
 """
@@ -75,3 +76,17 @@ class QuestionError(EyeshotError):
     """A layer, unit, axis or input that the report does not have."""
 
     exit_code = 8
+
+
+class SpecError(EyeshotError):
+    """A network written as text or YAML that cannot be read.
+
+    ``position`` is the offset of the first character that is wrong, None where the network as a whole is. The message
+    ends with the line it stands in, and a caret under it.
+    """
+
+    exit_code = 12
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        self.position = position
+        super().__init__(message)
