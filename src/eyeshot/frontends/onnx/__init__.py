@@ -1,0 +1,1 @@
+"""The way in for ONNX: files and bytes, read without onnx, protobuf or onnxruntime."""

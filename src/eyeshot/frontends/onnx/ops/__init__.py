@@ -1,0 +1,1 @@
+"""What each operator's outputs read: one file a family."""
