@@ -9,30 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eyeshot.frontends.compounds import indexing as compounds
+from eyeshot.frontends.compounds.indexing import DYNAMIC, SHAPELESS, known_all
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.frontends.torch.trace import Value
 from eyeshot.graph import Ref, gathers
 from eyeshot.graph.builder import broadcast_shape
 from eyeshot.graph.masks import masked
 from eyeshot.relations import All, AxisMap, Table
-from eyeshot.relations.tables import take
-
-DYNAMIC = "data-dependent-index"
-SHAPELESS = "data-dependent-shape"
-
-
-def places(indices: Sequence[Ref | None]) -> tuple[list[int], int]:
-    """The indexed axes, and where the axes of the index go in the result."""
-    axes = [axis for axis, ref in enumerate(indices) if ref is not None]
-    adjacent = axes == list(range(axes[0], axes[0] + len(axes)))
-    return axes, axes[0] if adjacent else 0
-
-
-def known_all(indices: Sequence[Ref | None]) -> list[NDArray[Any] | None] | None:
-    """The values of all indices, None where some are computed."""
-    if any(ref is not None and ref.known is None for ref in indices):
-        return None
-    return [None if ref is None else ref.known for ref in indices]
 
 
 def selects(indices: Sequence[Value | None]) -> bool:
@@ -43,23 +27,9 @@ def selects(indices: Sequence[Value | None]) -> bool:
 @lowers("aten.index.Tensor", "aten._unsafe_index.Tensor")
 def index(ctx: Context, x: Ref, indices: Sequence[Ref | None]) -> Ref:
     """Each element reads the element at its index; all along the indexed axes where that is computed."""
-    known = known_all(indices)
-    if known is not None:
-        return gathers.index(ctx, x, known)
-    given = [ref for ref in indices if ref is not None]
-    if selects(ctx.call.args[1]):
-        return ctx.dense([x, *given], ctx.output_shape, SHAPELESS)
-    return _index_dynamic(ctx, x, given, *places(indices))
-
-
-def _index_dynamic(ctx: Context, x: Ref, given: list[Ref], axes: list[int], place: int) -> Ref:
-    shape = ctx.output_shape
-    rank = max(len(ref.shape) for ref in given)
-    rest = [n for axis, n in enumerate(x.shape) if axis not in axes]
-    read = ctx.along(x, dict.fromkeys(axes, (All(), 1)), reason=DYNAMIC)
-    spread = ctx.reshape(read, (*rest[:place], *(1,) * rank, *rest[place:]))
-    where = [ctx.reshape(ref, (*ref.shape, *(1,) * len(rest[place:]))) for ref in given]
-    return ctx.pointwise(spread, *where, shape=shape)
+    if known_all(indices) is None and selects(ctx.call.args[1]):
+        return ctx.dense([x, *(ref for ref in indices if ref is not None)], ctx.output_shape, SHAPELESS)
+    return compounds.index(ctx, x, indices, ctx.output_shape)
 
 
 @lowers("aten._unsafe_masked_index.default")
@@ -67,7 +37,7 @@ def masked_index(ctx: Context, x: Ref, mask: Ref, indices: Sequence[Ref | None],
     """Each element reads the mask, and where that is set the element at its index, moved inside the tensor."""
     known = known_all(indices)
     if known is None:
-        read = _index_dynamic(ctx, x, [ref for ref in indices if ref is not None], *places(indices))
+        read = compounds.index(ctx, x, indices, ctx.output_shape)
     else:
         read = gathers.index(ctx, x, inside(known, x.shape))
     if mask.known is None:
@@ -84,9 +54,7 @@ def inside(known: Sequence[NDArray[Any] | None], shape: Sequence[int]) -> list[N
 @lowers("aten.embedding.default")
 def embedding(ctx: Context, weight: Ref, indices: Ref, *args: Any) -> Ref:
     """Each vector reads its index; any row of the table too, where the table is computed."""
-    if indices.known is None:
-        return _index_dynamic(ctx, weight, [indices], [0], 0)
-    return gathers.index(ctx, weight, [indices.known])
+    return compounds.index(ctx, weight, [indices], ctx.output_shape)
 
 
 @lowers("aten._embedding_bag.default", "aten._embedding_bag_forward_only.default")
@@ -137,9 +105,8 @@ def index_select(ctx: Context, x: Ref, dim: int, chosen: Ref) -> Ref:
         return x
     dim %= len(x.shape)
     flat = ctx.reshape(chosen, (-1,))
-    if chosen.known is None:
-        return _index_dynamic(ctx, x, [flat], [dim], dim)
-    return ctx.along(x, {dim: (take(chosen.known.ravel(), x.shape[dim]), flat.shape[0])})
+    known = None if chosen.known is None else chosen.known.ravel()
+    return compounds.take_along(ctx, x, flat._replace(known=known), dim)
 
 
 @lowers("aten.gather.default")
@@ -147,22 +114,13 @@ def gather(ctx: Context, x: Ref, dim: int, chosen: Ref, *, sparse_grad: bool = F
     """Each element reads the element at its own place, with its index along ``dim``."""
     if not x.shape:
         return ctx.reshape(x, ctx.output_shape)
-    if chosen.known is not None:
-        return gathers.gather(ctx, x, dim, chosen.known)
-    dim %= len(x.shape)
-    for axis, extent in enumerate(chosen.shape):
-        if axis != dim:
-            x = ctx.slice(x, axis, 0, extent)
-    return ctx.pointwise(ctx.along(x, {dim: (All(), chosen.shape[dim])}, reason=DYNAMIC), chosen)
+    return compounds.gather(ctx, x, dim, chosen)
 
 
 @lowers("aten.take.default")
 def take_flat(ctx: Context, x: Ref, chosen: Ref) -> Ref:
     """Each element reads the flattened tensor at its index."""
-    flat = ctx.reshape(x, (-1,))
-    if chosen.known is None:
-        return _index_dynamic(ctx, flat, [chosen], [0], 0)
-    return gathers.index(ctx, flat, [chosen.known])
+    return compounds.index(ctx, ctx.reshape(x, (-1,)), [chosen], ctx.output_shape)
 
 
 @lowers("aten.searchsorted.Tensor", "aten.searchsorted.Scalar")

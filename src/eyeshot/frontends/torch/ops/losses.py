@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from eyeshot.frontends.compounds.indexing import DYNAMIC
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
-from eyeshot.frontends.torch.ops.indexing import DYNAMIC
 from eyeshot.graph import Ref
 from eyeshot.graph.builder import broadcast_shape
 

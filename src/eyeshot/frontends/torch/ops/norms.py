@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from eyeshot.frontends.compounds.norms import grouped, scaled
 from eyeshot.frontends.torch.context import Context, lowers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from eyeshot.graph import Ref
-
-
-def scaled(ctx: Context, x: Ref, *weights: Ref | None, axis: int | None = 1) -> Ref:
-    """``x`` with weight and bias; computed ones lie along ``axis`` (None: the last axes)."""
-    read = [w for w in weights if w is not None and not ctx.is_constant(w)]
-    if axis is None:
-        return ctx.pointwise(x, *read)
-    rest = (1,) * (len(x.shape) - axis - 1)
-    return ctx.pointwise(x, *(ctx.reshape(w, (*w.shape, *rest)) for w in read))
 
 
 @lowers(
@@ -175,7 +167,5 @@ def renorm(ctx: Context, x: Ref, p: float, dim: int, maxnorm: float) -> Ref:
 
 
 def _group_norm(ctx: Context, x: Ref, groups: int, weight: Ref | None, bias: Ref | None) -> list[Ref]:
-    split = ctx.reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
-    summary = ctx.reduce(split, range(2, len(split.shape)))
-    out = ctx.reshape(ctx.pointwise(split, summary), x.shape)
-    return [scaled(ctx, out, weight, bias), *(ctx.reshape(summary, s) for s in ctx.output_shapes[1:])]
+    normal, summary = grouped(ctx, x, groups)
+    return [scaled(ctx, normal, weight, bias), *(ctx.reshape(summary, s) for s in ctx.output_shapes[1:])]

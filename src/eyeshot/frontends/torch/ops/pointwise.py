@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf, prod
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from eyeshot.frontends.compounds import masking
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.graph import Ref
-from eyeshot.graph.masks import cuts, cutting, masked, plain, with_cut
-from eyeshot.relations import Pointwise
+from eyeshot.graph.masks import cuts, masked
 
 # Overload -> the ops that have it. Comparisons are here too: what they answer depends on what they compare.
 POINTWISE = {
@@ -88,9 +84,10 @@ def pointwise(ctx: Context, *args: Any, **kwargs: Any) -> Ref:
     """Each element reads the same element of every operand; what is 0 by construction may stay so."""
     refs = tensors_in([args, kwargs])
     if len(refs) == 1 and refs[0].cut is not None and refs[0].shape == ctx.output_shape:
-        kept = ZERO_AT_ZERO if refs[0].zeroed else ZERO_AT_MINUS_INFINITY
-        if ctx.call.op.split(".")[1] in kept:
-            return refs[0]._replace(zeroed=True)
+        op = ctx.call.op.split(".")[1]
+        return masking.mapped(
+            ctx, refs[0], zero_at_zero=op in ZERO_AT_ZERO, zero_at_minus_infinity=op in ZERO_AT_MINUS_INFINITY
+        )
     return ctx.pointwise(*refs, shape=ctx.output_shape)
 
 
@@ -122,121 +119,45 @@ def bernoulli(ctx: Context, x: Ref, *args: Any, **kwargs: Any) -> Ref:
 @lowers("aten.add.Tensor", "aten.sub.Tensor")
 def add(ctx: Context, x: Ref | float, y: Ref | float, *, alpha: float = 1) -> Ref:
     """Each element reads both operands; a known -inf cuts the element out of the softmax to come."""
-    shape = ctx.output_shape
     sign = alpha if ctx.call.op == "aten.add.Tensor" else -alpha
     terms = [(ref, weight) for ref, weight in zip((x, y), (1, sign), strict=True) if isinstance(ref, Ref)]
-    out = ctx.pointwise(*(_opened(ref, shape) for ref, _ in terms), shape=shape)
-    for ref, weight in terms:
-        cut = (
-            ref.cut
-            if _waiting(ref, shape) or (ctx.is_constant(ref) and weight > 0 and not ref.zeroed)
-            else None
-        )
-        if ref.known is not None and weight > 0:
-            cut = cutting(ref.known)
-        if cut is not None:
-            out = with_cut(ctx, out, cut)
-    return out
+    return masking.add(ctx, terms, ctx.output_shape)
 
 
-def _waiting(x: Ref, shape: tuple[int, ...]) -> bool:
-    """Whether ``x`` is -inf in places and shaped as the result, which then is -inf there too."""
-    return x.cut is not None and not x.zeroed and x.shape == shape
-
-
-def _opened(x: Ref, shape: tuple[int, ...]) -> Ref:
-    return x._replace(cut=None) if _waiting(x, shape) else x
-
-
-@lowers("aten.mul.Tensor", "aten.mul.Scalar", "aten.div.Tensor", "aten.div.Scalar")
-def scale(ctx: Context, x: Ref | float, y: Ref | float) -> Ref:
+@lowers("aten.mul.Tensor", "aten.mul.Scalar")
+def multiply(ctx: Context, x: Ref | float, y: Ref | float) -> Ref:
     """Each element reads both operands, nothing where a factor is 0 by construction; a positive number keeps cuts."""
-    refs, shape = tensors_in([x, y]), ctx.output_shape
-    number = y if isinstance(x, Ref) else x
-    if isinstance(number, Ref) and number.known is not None and number.known.size == 1:
-        number = float(number.known.item())
-    if refs[0].cut is not None and refs[0].shape == shape and isinstance(number, int | float) and number > 0:
-        return refs[0]
-    nothing = refs[0].cut if refs[0].zeroed and refs[0] is x and x.shape == shape else None
-    if nothing is not None:
-        refs[0] = refs[0]._replace(cut=None, zeroed=False)
-    out = ctx.pointwise(*refs, shape=shape)
-    if nothing is not None and not ctx.is_constant(out):
-        out = out._replace(cut=nothing, zeroed=True)
-    for ref in refs:
-        if ref.known is not None and "mul" in ctx.call.op and not ref.known.all():
-            out = _zeroed(masked(ctx, out, ref.known != 0), ref.known != 0)
-    return out
+    return masking.multiply(ctx, x, y, ctx.output_shape)
 
 
-def _zeroed(x: Ref, keep: NDArray[np.bool_]) -> Ref:
-    """``x``, which is 0 outside ``keep``: a product to come needn't read there, where that is one matrix."""
-    if len(x.shape) < 2 or prod(keep.shape[:-2]) > 1:
-        return x
-    return x._replace(
-        cut=~np.broadcast_to(keep, keep.shape[:-2] + x.shape[-2:]).reshape(x.shape[-2:]), zeroed=True
-    )
+@lowers("aten.div.Tensor", "aten.div.Scalar")
+def divide(ctx: Context, x: Ref | float, y: Ref | float) -> Ref:
+    """Each element reads both operands, nothing where what is divided is 0 by construction."""
+    return masking.divide(ctx, x, y, ctx.output_shape)
 
 
 @lowers("aten.where.self")
 def where(ctx: Context, condition: Ref, x: Ref, y: Ref) -> Ref:
     """Each element reads the condition and both choices; a known condition leaves one choice an element."""
-    shape = ctx.output_shape
-    if condition.known is None:
-        hides = any(
-            ref.known is not None and ref.known.size == 1 and cuts(ref.known.item()) for ref in (x, y)
-        )
-        return _chosen(ctx, condition, x, y, hides=hides)
-    if y.known is not None and y.known.size == 1 and cuts(y.known.item()):
-        return filled(ctx, x, ~condition.known, float(y.known))
-    if x.known is not None and x.known.size == 1 and cuts(x.known.item()):
-        return filled(ctx, y, condition.known, float(x.known))
-    choices = ((x, condition.known), (y, ~condition.known))
-    parts = [masked(ctx, ctx.broadcast(ref, shape), mask) for ref, mask in choices]
-    return ctx.pointwise(*parts, shape=shape)
+    return masking.where(ctx, condition, x, y, ctx.output_shape)
 
 
 @lowers("aten.masked_fill.Scalar", "aten.masked_fill.Tensor")
 def masked_fill(ctx: Context, x: Ref, mask: Ref, value: Ref | float) -> Ref:
     """Each element reads itself, or the value where the mask is set; -inf under a known mask cuts."""
+    shape = ctx.output_shape
     filling = tensors_in([value])
-    if mask.known is None:
-        number = filling[0].known.item() if filling and filling[0].known is not None else value
-        return _chosen(ctx, mask, x, *filling, hides=cuts(number))
     if filling and filling[0].known is not None:
         value = filling[0].known.item()
+    if mask.known is None:
+        return masking.chosen(ctx, mask, [x, *filling], shape, hides=cuts(value))
     if not filling or ctx.is_constant(filling[0]):
-        return filled(ctx, x, mask.known, value if isinstance(value, int | float) else 0.0)
-    shape = ctx.output_shape
+        return masking.filled(ctx, x, mask.known, value if isinstance(value, int | float) else 0.0, shape)
     kept = masked(ctx, ctx.broadcast(x, shape), ~mask.known)
     return ctx.pointwise(kept, masked(ctx, ctx.broadcast(filling[0], shape), mask.known), shape=shape)
-
-
-def _chosen(ctx: Context, mask: Ref, *choices: Ref, hides: bool) -> Ref:
-    """Choices by a mask of unknown elements; where it ``hides`` what a softmax would read, that reads all still."""
-    out = ctx.pointwise(mask, *choices, shape=ctx.output_shape)
-    if not hides or ctx.is_constant(mask):
-        return out
-    return ctx.add(Pointwise(), (out,), out.shape, "data-dependent-mask")
 
 
 @lowers("aten.tril.default", "aten.triu.default")
 def triangle(ctx: Context, x: Ref, diagonal: int = 0) -> Ref:
     """Elements of one triangle read themselves, the others are 0."""
-    lower = ctx.call.op == "aten.tril.default"
-    ones = np.ones(x.shape[-2:], bool)
-    keep = np.tril(ones, diagonal) if lower else np.triu(ones, diagonal)
-    return _zeroed(masked(ctx, x, keep), keep)
-
-
-def filled(ctx: Context, x: Ref, mask: NDArray[np.bool_], value: float) -> Ref:
-    """``x`` with a constant where ``mask`` is set."""
-    shape = ctx.output_shape
-    if not cuts(value):
-        return masked(ctx, ctx.broadcast(x, shape), ~mask)
-    wide = ctx.broadcast(x if _waiting(x, x.shape) else plain(ctx, x), shape)
-    dead: NDArray[np.bool_] = np.logical_and.reduce(np.broadcast_to(mask, shape), axis=-1, keepdims=True)
-    if value > -inf and dead.any():
-        # A row filled whole with one finite number comes out of the softmax as one of equals.
-        wide, mask = wide if _waiting(wide, shape) else masked(ctx, wide, ~dead), mask & ~dead
-    return with_cut(ctx, wide, mask)
+    return masking.triangle(ctx, x, diagonal, lower=ctx.call.op == "aten.tril.default")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from eyeshot.frontends.compounds.recurrent import recurrent as layered
 from eyeshot.frontends.torch.context import Context, lowers, tensors_in
 from eyeshot.graph import Ref
-from eyeshot.relations import All, Prefix, Suffix
+from eyeshot.relations import All
 
 
 @lowers("aten.lstm.input")
@@ -53,41 +54,10 @@ def _layers(
     bidirectional: bool,
     batch_first: bool,
 ) -> tuple[Ref, Ref]:
-    """The output of the last layer and the last states of all."""
-    given = [(state, k > 0) for k, state in enumerate(states) if not ctx.is_constant(state)]
+    directions = (False, True) if bidirectional else (False,)
+    hidden = ctx.output_shape[-1] // len(directions)
     time = 0 if not batch_first or len(x.shape) == 2 else 1
-    directions = 2 if bidirectional else 1
-    hidden = ctx.output_shape[-1] // directions
-    lasts = []
-    for layer in range(layers):
-        sides = []
-        for direction in range(directions):
-            number = layer * directions + direction
-            scan, end = (Suffix(), 0) if direction else (Prefix(), x.shape[time] - 1)
-            read = ctx.along(x, {time: (scan, x.shape[time]), -1: (All(), hidden)})
-            starts = [_start(ctx, s, number, time, read.shape, directions, own=own) for s, own in given]
-            side = ctx.pointwise(read, *starts, shape=read.shape)
-            sides.append(side)
-            last = ctx.slice(side, time, end, end + 1)
-            lasts.append(ctx.permute(last, [time, *(a for a in range(len(last.shape)) if a != time)]))
-        x = ctx.concat(sides, -1)
-    return x, ctx.concat(lasts, 0)
-
-
-def _start(
-    ctx: Context, state: Ref, number: int, time: int, shape: tuple[int, ...], directions: int, *, own: bool
-) -> Ref:
-    """One layer's first state, as every step reads it: all features; of a cell (``own``) at first one."""
-    one = ctx.slice(state, 0, number, number + 1)
-    moved = list(range(1, len(one.shape)))
-    moved.insert(time, 0)
-    one = ctx.permute(one, moved)
-    mixed = ctx.along(one, {-1: (All(), shape[-1])})
-    steps, backwards = shape[time], number % directions == 1
-    if not own or one.shape != mixed.shape or ctx.is_constant(one):
-        return mixed
-    later = ctx.broadcast(mixed, tuple(steps - 1 if a == time else n for a, n in enumerate(mixed.shape)))
-    return ctx.concat([later, one] if backwards else [one, later], time)
+    return layered(ctx, x, states, hidden=hidden, layers=layers, directions=directions, time=time)
 
 
 def _resized(ctx: Context, last: Ref, features: int) -> Ref:

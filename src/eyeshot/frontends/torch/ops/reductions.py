@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from string import ascii_lowercase
 from typing import TYPE_CHECKING, Any
 
+from eyeshot.frontends.compounds import norms as compounds
 from eyeshot.frontends.torch.context import Context, lowers
 from eyeshot.graph import Ref
-from eyeshot.graph.masks import support
 from eyeshot.relations import All, Prefix
 
 if TYPE_CHECKING:
@@ -97,16 +96,7 @@ def _sized(ctx: Context, reduced: Ref) -> list[Ref]:
 )
 def softmax(ctx: Context, x: Ref, dim: int, *args: Any) -> Ref:
     """Each element reads itself and a summary of its axis; cut elements stay out, and come out as 0."""
-    if not x.shape:
-        return x
-    if x.cut is None or x.zeroed or dim % len(x.shape) != len(x.shape) - 1:
-        return ctx.normalise(x, [dim])
-    cut = x.cut & ~x.cut.all(-1, keepdims=True)  # a row of minima comes out as one of equals
-    opened = x._replace(cut=None)
-    outer = ascii_lowercase[: len(x.shape) - 2]
-    summary = ctx.contract(f"{outer}yz->{outer}y", opened, support=("y", "z", support(cut)))
-    out = ctx.pointwise(opened, ctx.reshape(summary, (*x.shape[:-1], 1)))
-    return out._replace(cut=cut, zeroed="log" not in ctx.call.op)
+    return compounds.softmax(ctx, x, dim, log="log" in ctx.call.op)
 
 
 @lowers("aten._softmax_backward_data.default", "aten._log_softmax_backward_data.default")

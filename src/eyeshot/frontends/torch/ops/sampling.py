@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from eyeshot.frontends.compounds.indexing import DYNAMIC
 from eyeshot.frontends.torch.context import Context, lowers
-from eyeshot.frontends.torch.ops.indexing import DYNAMIC
 from eyeshot.graph import Ref
 from eyeshot.relations import All, Pointwise
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from eyeshot.frontends.compounds import indexing as compounds
+from eyeshot.frontends.compounds.indexing import DYNAMIC, SHAPELESS, known_all
+from eyeshot.frontends.compounds.masking import filled
 from eyeshot.frontends.torch.context import Context, lowers
-from eyeshot.frontends.torch.ops.indexing import DYNAMIC, SHAPELESS, inside, known_all, places, selects
-from eyeshot.frontends.torch.ops.pointwise import filled
+from eyeshot.frontends.torch.ops.indexing import inside, selects
 from eyeshot.graph import Ref, gathers
 from eyeshot.graph.masks import cuts, masked
-from eyeshot.relations import All
 
 
 @lowers("aten.index_put.default", "aten._unsafe_index_put.default", "aten._index_put_impl.default")
@@ -26,21 +27,12 @@ def index_put(
         number: Any = values.known.item() if values.known is not None and values.known.size == 1 else None
         mask = _of_matrices(known, x.shape)
         if mask is not None and cuts(number) and not accumulate:
-            return filled(ctx, x, mask, number)
+            return filled(ctx, x, mask, number, x.shape)
         return gathers.index_put(ctx, x, known, values, accumulate=accumulate)
-    given = [ref for ref in indices if ref is not None]
     if selects(ctx.call.args[1]):
+        given = [ref for ref in indices if ref is not None]
         return ctx.pointwise(x, ctx.dense([values, *given], x.shape, DYNAMIC))
-    axes, place = places(indices)
-    rank = max(len(ref.shape) for ref in given)
-    rest = [n for axis, n in enumerate(x.shape) if axis not in axes]
-    wide = ctx.reshape(values, (1,) * (rank + len(rest) - len(values.shape)) + values.shape)
-    read = ctx.along(wide, dict.fromkeys(range(place, place + rank), (All(), 1)), reason=DYNAMIC)
-    kept = [*read.shape[:place], *read.shape[place + rank :]]
-    for axis in axes:
-        kept.insert(axis, 1)
-    where = [ctx.reduce(ref, range(len(ref.shape)), keep=False, summarises=False) for ref in given]
-    return _flagged(ctx, ctx.pointwise(x, ctx.reshape(read, kept), *where, shape=x.shape), values)
+    return compounds.index_put(ctx, x, indices, values)
 
 
 def _of_matrices(known: Sequence[NDArray[Any] | None], shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
@@ -52,11 +44,6 @@ def _of_matrices(known: Sequence[NDArray[Any] | None], shape: tuple[int, ...]) -
     mask: NDArray[np.bool_] = np.zeros(shape[-2:], bool)
     mask[known[-2], known[-1]] = True
     return mask
-
-
-def _flagged(ctx: Context, out: Ref, source: Ref) -> Ref:
-    """A flag where no operand that carries one is left, since constants are written at computed places."""
-    return ctx.along(out, {}, reason=DYNAMIC) if ctx.is_constant(source) else out
 
 
 @lowers(
@@ -71,9 +58,8 @@ def scatter(
 ) -> Ref:
     """Each element reads what was written there along ``dim``, or else itself; both where it is added."""
     adds = "scatter_add" in ctx.call.op or bool(reduce)
-    return _scatter(
-        ctx, x, dim, index, source if isinstance(source, Ref) else ctx.constant(index.shape), adds
-    )
+    sent = source if isinstance(source, Ref) else ctx.constant(index.shape)
+    return compounds.scatter(ctx, x, dim, index, sent, adds=adds)
 
 
 @lowers("aten.scatter_reduce.two")
@@ -82,40 +68,17 @@ def scatter_reduce(
 ) -> Ref:
     """Each element reads all that was sent there along ``dim``, and itself unless that is left out."""
     if include_self or index.known is None:
-        return _scatter(ctx, x, dim, index, source, adds=True)
-    emptied = _scatter(ctx, x, dim, index, ctx.constant(source.shape), adds=False)
-    return ctx.pointwise(emptied, _scatter(ctx, ctx.constant(x.shape), dim, index, source, adds=True))
-
-
-def _scatter(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, adds: bool) -> Ref:
-    if not x.shape:
-        return ctx.pointwise(x, source) if adds else source
-    if index.known is not None:
-        return gathers.scatter(ctx, x, dim, index.known, source, accumulate=adds)
-    dim %= len(x.shape)
-    for axis, extent in enumerate(index.shape):
-        source = ctx.slice(source, axis, 0, extent)
-    ends = {a: (0, x.shape[a] - n) for a, n in enumerate(index.shape) if a != dim and n < x.shape[a]}
-    sent = ctx.pad(ctx.along(source, {dim: (All(), x.shape[dim])}, reason=DYNAMIC), ends)
-    where = ctx.pad(ctx.along(index, {dim: (All(), x.shape[dim])}), ends)
-    return _flagged(ctx, ctx.pointwise(x, sent, where), source)
+        return compounds.scatter(ctx, x, dim, index, source, adds=True)
+    emptied = compounds.scatter(ctx, x, dim, index, ctx.constant(source.shape), adds=False)
+    return ctx.pointwise(
+        emptied, compounds.scatter(ctx, ctx.constant(x.shape), dim, index, source, adds=True)
+    )
 
 
 @lowers("aten.index_add.default", "aten.index_copy.default")
 def index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, **kwargs: Any) -> Ref:
     """Each slice along ``dim`` reads what was written there, or else itself; both where it is added."""
-    return _index_write(ctx, x, dim, index, source, adds=ctx.call.op == "aten.index_add.default")
-
-
-def _index_write(ctx: Context, x: Ref, dim: int, index: Ref, source: Ref, adds: bool) -> Ref:
-    if not x.shape:
-        return ctx.pointwise(x, source) if adds else source
-    dim %= len(x.shape)
-    if index.known is not None:
-        return gathers.index_put(ctx, x, [*[None] * dim, index.known.ravel()], source, accumulate=adds)
-    everything = ctx.along(source, {dim: (All(), x.shape[dim])}, reason=DYNAMIC)
-    chosen = ctx.reduce(index, range(len(index.shape)), keep=False, summarises=False)
-    return _flagged(ctx, ctx.pointwise(x, everything, chosen), source)
+    return compounds.index_write(ctx, x, dim, index, source, adds=ctx.call.op == "aten.index_add.default")
 
 
 @lowers("aten.index_reduce.default")
@@ -126,9 +89,13 @@ def index_reduce(
     if not x.shape:
         return ctx.pointwise(x, source) if include_self else source
     if index.known is None:
-        return _index_write(ctx, x, dim, index, source, adds=True)
-    base = x if include_self else _index_write(ctx, x, dim, index, ctx.constant(source.shape), adds=False)
-    sent = _index_write(ctx, ctx.constant(x.shape), dim, index, source, adds=True)
+        return compounds.index_write(ctx, x, dim, index, source, adds=True)
+    base = (
+        x
+        if include_self
+        else compounds.index_write(ctx, x, dim, index, ctx.constant(source.shape), adds=False)
+    )
+    sent = compounds.index_write(ctx, ctx.constant(x.shape), dim, index, source, adds=True)
     return ctx.pointwise(base, sent)
 
 
@@ -150,7 +117,7 @@ def index_fill(ctx: Context, x: Ref, dim: int, index: Ref, value: Ref | float) -
     if shape:
         shape[dim] = index.shape[0] if index.shape else 1
     filling = ctx.broadcast(value, tuple(shape)) if isinstance(value, Ref) else ctx.constant(tuple(shape))
-    return _index_write(ctx, x, dim, index, filling, adds=False)
+    return compounds.index_write(ctx, x, dim, index, filling, adds=False)
 
 
 @lowers("aten._unsafe_masked_index_put_accumulate.default")
@@ -184,5 +151,5 @@ def put(ctx: Context, x: Ref, index: Ref, source: Ref, accumulate: bool = False)
     if index.known is not None:
         out = gathers.index_put(ctx, flat, [index.known.ravel()], sent, accumulate=accumulate)
     else:
-        out = _scatter(ctx, flat, 0, ctx.reshape(index, (-1,)), sent, accumulate)
+        out = compounds.scatter(ctx, flat, 0, ctx.reshape(index, (-1,)), sent, adds=accumulate)
     return ctx.reshape(out, x.shape)
