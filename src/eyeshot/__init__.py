@@ -16,6 +16,7 @@ __all__ = [
     "CaptureError",
     "EyeshotError",
     "Field",
+    "FileFormatError",
     "GraphError",
     "InputError",
     "MissingExtraError",
@@ -23,6 +24,7 @@ __all__ = [
     "QuestionError",
     "Report",
     "SpecError",
+    "UnsafeFileError",
     "UnsupportedOpError",
     "__version__",
     "analyze",
@@ -33,12 +35,14 @@ if TYPE_CHECKING:
     from eyeshot.errors import (
         CaptureError,
         EyeshotError,
+        FileFormatError,
         GraphError,
         InputError,
         MissingExtraError,
         ModelReferenceError,
         QuestionError,
         SpecError,
+        UnsafeFileError,
         UnsupportedOpError,
     )
     from eyeshot.fields import Field, Report

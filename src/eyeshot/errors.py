@@ -8,6 +8,8 @@ EyeshotError
 ├── UnsupportedOpError     ops without a lowering, all of them listed             exit 6
 ├── GraphError             a graph that breaks the relations' rules (our defect)  exit 7
 ├── QuestionError          a layer, unit or input that the report does not have   exit 8
+├── FileFormatError        a file that is not what its name says, or damaged      exit 10
+├── UnsafeFileError        a file that asks for what is never done unasked        exit 11
 └── SpecError              a network's text that is no network                    exit 12
 
 A message names the thing, its value, the cause and the remedy.
@@ -76,6 +78,21 @@ class QuestionError(EyeshotError):
     """A layer, unit, axis or input that the report does not have."""
 
     exit_code = 8
+
+
+class FileFormatError(EyeshotError):
+    """A file that is not what its name says, or damaged; nothing of it was used."""
+
+    exit_code = 10
+
+
+class UnsafeFileError(EyeshotError):
+    """A file that asks for what is never done unasked: run code, open other files, take more than its share.
+
+    What reading a file may take stands in ``eyeshot.frontends.files.Limits``.
+    """
+
+    exit_code = 11
 
 
 class SpecError(EyeshotError):

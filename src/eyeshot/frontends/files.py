@@ -1,0 +1,281 @@
+"""Opening a stranger's file: what reading one may take, and the few ways to look inside.
+
+Nothing here imports, executes or unpickles anything, and nothing but the one file is opened. Whoever reads a format
+counts what it builds against a `Budget`, so that a small file cannot ask for much memory or time.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import IO, Any, Self
+
+from eyeshot.errors import FileFormatError, ModelReferenceError, UnsafeFileError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What reading one file may take.
+
+    ``text`` is bytes of JSON, YAML or a header that are read into memory (other bytes stay mapped), ``items`` values
+    inside, ``depth`` levels of nesting. ``members`` files in an archive, ``nodes`` ops of a network, ``constant`` elements
+    of one constant that is looked at. ``extent`` elements along one axis, ``extents`` the sum of all axes of all
+    tensors, which the analyses' memory is proportional to. ``seconds`` until the network is read.
+    """
+
+    text: int = 16 << 20
+    items: int = 1_000_000
+    depth: int = 100
+    members: int = 20_000
+    nodes: int = 50_000
+    constant: int = 1 << 20
+    extent: int = 1 << 24
+    extents: int = 1 << 24
+    seconds: float = 60.0
+
+
+LIMITS = Limits()
+_DIRECTORY = 4 << 20  # bytes of an archive's table of contents
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_RATIO = 1100  # deflate never packs tighter than 1032 to 1
+
+
+class Budget:
+    """Counts what reading the file ``name`` builds, and watches the clock."""
+
+    def __init__(self, name: object, limits: Limits = LIMITS) -> None:
+        self.name = str(name)
+        self.limits = limits
+        self._nodes = 0
+        self._end = monotonic() + limits.seconds
+
+    def node(self, count: int = 1) -> None:
+        """Count ops of the network.
+
+        Raises
+        ------
+        UnsafeFileError
+            where there are too many, or the time is up.
+        """
+        self._nodes += count
+        if self._nodes > self.limits.nodes:
+            raise UnsafeFileError(
+                f"{self.name} has more than {self.limits.nodes:,} ops; that many are refused"
+            )
+        if monotonic() > self._end:
+            raise UnsafeFileError(
+                f"{self.name} was not read within {self.limits.seconds:g} s; reading was given up"
+            )
+
+    def shape(self, shape: tuple[int, ...], what: str) -> tuple[int, ...]:
+        """A shape that the file states or implies, if the analyses can hold one such tensor.
+
+        Raises
+        ------
+        UnsafeFileError
+            where an axis is too long, or there are more than 64 axes.
+        FileFormatError
+            for a negative extent.
+        """
+        if len(shape) > 64:
+            raise UnsafeFileError(f"{what} in {self.name} has {len(shape)} axes; more than 64 are refused")
+        for extent in shape:
+            if extent < 0:
+                raise FileFormatError(f"{what} in {self.name} has a negative extent: {shape}")
+            if extent > self.limits.extent:
+                raise UnsafeFileError(
+                    f"{what} in {self.name} has an axis of {extent:,} elements; "
+                    f"more than {self.limits.extent:,} are refused"
+                )
+        return shape
+
+
+def suffix_of(model: object) -> str:
+    """The lower-case ending of a model given as a file's path; "" for everything else."""
+    if isinstance(model, str | os.PathLike):
+        return os.path.splitext(os.fspath(model))[1].lower()  # noqa: PTH122 - a Path would take 10 us longer each
+    return ""
+
+
+def opened(path: str | os.PathLike[str]) -> IO[bytes]:
+    """A regular file, open for reading.
+
+    Raises
+    ------
+    ModelReferenceError
+        where there is no such file, or it may not be read.
+    FileFormatError
+        where it is empty, or no regular file (a pipe, a device).
+    """
+    shown = repr(os.fspath(path))
+    try:
+        # A pipe would keep a blocking open waiting for somebody to write.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelReferenceError(f"cannot open {shown}: {reason}") from error
+    status = os.fstat(descriptor)
+    if stat.S_ISREG(status.st_mode) and status.st_size:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    what = "is empty" if stat.S_ISREG(status.st_mode) else "is no regular file"
+    raise FileFormatError(f"{shown} {what}, so there is no network in it")
+
+
+@contextmanager
+def mapped(path: str | os.PathLike[str]) -> Iterator[memoryview]:
+    """The bytes of a regular file, mapped into memory and not read; raises as `opened`."""
+    with (
+        opened(path) as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        memoryview(data) as view,
+    ):
+        yield view
+
+
+def read_text(path: str | os.PathLike[str], limits: Limits = LIMITS) -> str:
+    """A text file, UTF-8.
+
+    Raises
+    ------
+    ModelReferenceError, FileFormatError
+        as `opened`; not UTF-8.
+    UnsafeFileError
+        where it is longer than ``limits.text``.
+    """
+    with mapped(path) as data:
+        _check_text(len(data), os.fspath(path), limits)
+        try:
+            return str(data, "utf-8")
+        except UnicodeDecodeError as error:
+            raise FileFormatError(f"{os.fspath(path)!r} is no UTF-8 text: {error}") from error
+
+
+def parse_json(data: bytes | bytearray, name: object, limits: Limits = LIMITS) -> Any:
+    """JSON, if it is small, shallow and not too rich in values; that is checked before anything is built.
+
+    Raises
+    ------
+    FileFormatError
+        for what is no JSON.
+    UnsafeFileError
+        beyond ``limits.text``, ``items`` or ``depth``.
+    """
+    _check_text(len(data), name, limits)
+    bare = _STRINGS.sub(b'"', data)
+    items = sum(bare.count(mark) for mark in (b",", b":", b"[", b"{"))
+    if items > limits.items:
+        raise UnsafeFileError(f"{name} holds more than {limits.items:,} values; that many are refused")
+    level = deepest = 0
+    for mark in re.findall(rb"[\[{\]}]", bare):
+        level += 1 if mark in b"[{" else -1
+        deepest = max(deepest, level)
+    if deepest > limits.depth:
+        raise UnsafeFileError(f"{name} nests {deepest} levels deep; more than {limits.depth} are refused")
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{name} is no JSON: {error}") from error
+
+
+def _check_text(length: int, name: object, limits: Limits) -> None:
+    if length > limits.text:
+        raise UnsafeFileError(f"{name} has {length:,} bytes of text; more than {limits.text:,} are refused")
+
+
+class Archive:
+    """A zip archive; members are read on request, alone and within limits."""
+
+    def __init__(self, path: str | os.PathLike[str], limits: Limits = LIMITS) -> None:
+        """Read the table of contents.
+
+        Raises
+        ------
+        ModelReferenceError, FileFormatError
+            as `opened`; not a zip archive.
+        UnsafeFileError
+            too many members, or two of one name.
+        """
+        self.path, self.limits = str(path), limits
+        self._file = opened(path)
+        try:
+            _check_directory(self._file, self.path, limits)
+            self._zip = zipfile.ZipFile(self._file)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+            self._file.close()
+            raise FileFormatError(f"{self.path!r} is no zip archive: {error}") from error
+        except UnsafeFileError:
+            self._file.close()
+            raise
+        self.names = self._zip.namelist()
+        if len(set(self.names)) < len(self.names):
+            self.close()
+            raise UnsafeFileError(
+                f"{self.path!r} has two members of one name; which one counts is anyone's guess"
+            )
+
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """The bytes of one member, of which there may be ``most`` (``limits.text`` by default).
+
+        Raises
+        ------
+        FileFormatError
+            where there is no such member, or it is damaged.
+        UnsafeFileError
+            where it is too large, or packed in a way that is not plain deflate.
+        """
+        where = f"{name!r} in {self.path!r}"
+        most = self.limits.text if most is None else most
+        if name not in self._zip.NameToInfo:
+            raise FileFormatError(f"{self.path!r} has no member {name!r}")
+        info = self._zip.getinfo(name)
+        if info.flag_bits & 1 or info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise UnsafeFileError(f"{where} is encrypted or packed in an uncommon way; neither is unpacked")
+        if info.file_size > most or info.file_size > _RATIO * (info.compress_size + 64):
+            raise UnsafeFileError(
+                f"{where} claims {info.file_size:,} bytes (packed: {info.compress_size:,}); "
+                f"more than {most:,} are refused"
+            )
+        try:
+            with self._zip.open(info) as member:
+                data = member.read(most + 1)
+        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError) as error:
+            raise FileFormatError(f"{where} is damaged: {error}") from error
+        if len(data) != info.file_size:
+            raise FileFormatError(
+                f"{where} has {len(data):,} bytes, not the {info.file_size:,} that it claims"
+            )
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._zip.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+
+def _check_directory(file: IO[bytes], path: str, limits: Limits) -> None:
+    """Refuse a table of contents that is too long, before `zipfile` builds an object for each entry."""
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]  # noqa: SLF001 - what ZipFile itself goes by
+    if end is None:
+        raise zipfile.BadZipFile("there is no table of contents at its end")
+    size, count = end[5], end[4]
+    if size > _DIRECTORY or count > limits.members:
+        raise UnsafeFileError(
+            f"{path!r} lists {count:,} members in {size:,} bytes; more than {limits.members:,} are refused"
+        )
