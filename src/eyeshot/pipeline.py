@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 from eyeshot.errors import InputError
@@ -13,12 +13,12 @@ from eyeshot.graph.verify import verify
 from eyeshot.jobs import uncollected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 def analyze(
     model: Any,
-    input_size: Sequence[int] | None = None,
+    input_size: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
     *,
     inputs: Any = None,
     kwargs: Mapping[str, Any] | None = None,
@@ -27,16 +27,20 @@ def analyze(
     layout: str | Mapping[str, str] | None = None,
     on_unknown: OnUnknown = "error",
     weights: str | None = None,
+    trust: bool = False,
 ) -> Report:
     """Find the field of every unit of every tensor of a network.
 
     Parameters
     ----------
     model
-        A ``torch.nn.Module``, or a reference: ``timm:NAME``, ``torchvision:NAME``, ``package.module:factory``. A module
-        is read in the mode it is in (call ``eval()`` first for inference) and is the same afterwards.
+        A ``torch.nn.Module`` or ``ExportedProgram``, a Keras model, a JAX function or module; a file (``.onnx``, ``.pt2``,
+        ``.keras``); a network in words (``"spec:conv3s2 > conv3"``, a :class:`Spec`, ``.yaml``); or a reference:
+        ``timm:NAME``, ``torchvision:NAME``, ``package.module:factory``. A module is read in the mode it is in (call
+        ``eval()`` first for inference) and is the same afterwards.
     input_size
-        Shape of the one input, batch and channels included; a reference may know its own.
+        Shape of the one input, batch and channels included; a reference or a file may know its own. Shapes by name where
+        a file declares several inputs.
     inputs, kwargs
         Example tensors instead: a tuple or list of positional arguments (each any pytree), or the only one; and keyword
         arguments, which may also stand beside ``input_size``. Only shapes and dtypes matter, unless the model's control
@@ -53,6 +57,9 @@ def analyze(
         ``"error"`` refuses ops without a lowering, all listed; ``"dense"`` lets them read everything, flagged.
     weights
         A ``.safetensors`` file to load into a referenced model.
+    trust
+        Open files that run code when they are opened (pickles, TorchScript), in a child process, and lift the limits on
+        what other files may ask for: for files whose makers you know. ``docs/security.md`` has what is promised.
 
     Raises
     ------
@@ -65,7 +72,7 @@ def analyze(
     >>> report["layer4"].size
     (427, 427)
     """
-    request = _request(model, input_size, inputs, kwargs, on_unknown, weights)
+    request = _request(model, input_size, inputs, kwargs, on_unknown, weights, trust=trust)
     with uncollected():
         reading = frontend_for(model).read(request)
         graph = reading.graph
@@ -97,6 +104,8 @@ def _request(
     kwargs: Mapping[str, Any] | None,
     on_unknown: OnUnknown,
     weights: str | None,
+    *,
+    trust: bool,
 ) -> Request:
     """What was asked for, once it is something that can be asked for."""
     if on_unknown not in get_args(OnUnknown):
@@ -105,15 +114,24 @@ def _request(
         raise InputError(
             f"weights={weights!r} are for a model that is built from a reference; load them into this one yourself"
         )
-    if input_size is None:
-        return Request(model, None, inputs, kwargs, on_unknown, weights)
-    if inputs is not None:
-        raise InputError("input_size= makes the one input, inputs= are the inputs: give either")
-    if not isinstance(input_size, Iterable) or not all(
-        hasattr(extent, "__index__") and extent >= 0 for extent in input_size
+    if input_size is not None and inputs is not None:
+        raise InputError("input_size= makes the inputs, inputs= are the inputs: give either")
+    size = (
+        {str(name): _shape(shape) for name, shape in input_size.items()}
+        if isinstance(input_size, Mapping)
+        else None
+        if input_size is None
+        else _shape(input_size)
+    )
+    return Request(model, size, inputs, kwargs, on_unknown, weights, trust)
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    if not isinstance(given, Iterable) or not all(
+        hasattr(extent, "__index__") and extent >= 0 for extent in given
     ):
         raise InputError(
-            f"input_size {input_size!r} is no shape: it takes whole numbers, such as (1, 3, 224, 224); "
-            "for several inputs pass inputs= with example tensors"
+            f"input_size {given!r} is no shape: it takes whole numbers, such as (1, 3, 224, 224), or shapes by name "
+            "for a file with several inputs; for a model with several pass inputs= with example tensors"
         )
-    return Request(model, tuple(map(int, input_size)), inputs, kwargs, on_unknown, weights)
+    return tuple(map(int, given))

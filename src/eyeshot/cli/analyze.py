@@ -29,6 +29,7 @@ def analyze(
     view: options.Shown = options.View.full,
     weights: options.Weights = None,
     on_unknown: options.OnUnknown = options.Unknown.error,
+    trust: options.Trust = False,
     json: options.Json = None,
     debug: options.Debug = False,
 ) -> None:
@@ -42,12 +43,13 @@ def analyze(
 
             report = read(
                 model,
-                input_size,
+                options.sizes(input_size),
                 input=about,
                 axes=axes,
                 layout=layout,
                 on_unknown=on_unknown.value,
                 weights=None if weights is None else str(weights),
+                trust=trust,
             ).view(view.value)
         seconds = time.perf_counter() - began
         with progress("Finding the fields"):

@@ -33,6 +33,23 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
+def _size(text: str) -> tuple[str, tuple[int, ...]]:
+    name, named, extents = text.rpartition("=")
+    return (name if named else "", _shape(extents))
+
+
+def sizes(given: list[tuple[str, tuple[int, ...]]] | None) -> Any:
+    """What `eyeshot.analyze` takes as input_size: one shape, or shapes by name."""
+    if not given:
+        return None
+    named = dict(given)
+    if len(given) == 1 and "" in named:
+        return named[""]
+    if "" in named or len(named) < len(given):
+        raise typer.BadParameter("several inputs take a NAME=N,C,H,W each", param_hint="--input-size")
+    return named
+
+
 def _unit(text: str) -> Any:
     from eyeshot.views.units import parse
 
@@ -45,19 +62,22 @@ def _unit(text: str) -> Any:
 
 
 _MODEL = (
-    "timm:NAME, torchvision:NAME (both take ?keyword=literal&...), package.module:factory "
-    "or 'package.module:factory(1, depth=2)'."
+    "A file (.onnx, .pt2, .keras, .yaml), 'spec:conv3s2 > conv3', timm:NAME, torchvision:NAME "
+    "(both take ?keyword=literal&...), package.module:factory or 'package.module:factory(1, depth=2)'."
 )
-_INPUT_SIZE = "Shape of the input; many models know their own."
+_INPUT_SIZE = "Shape of the input; many models know their own. NAME= where there are several, once each."
 _DEPTH = "Levels of modules to show; by default what stays readable."
 _LAYERS = "Show the modules (or else tensors) whose names fit."
 _UNIT = "Show the box of this unit, in --layers or the outputs; * is all."
 _UNKNOWN = "Refuse ops that have no lowering, or let them read everything, flagged."
 _JSON = "Write JSON there; with - print it instead of the table."
+_TRUST = "Open files that run code when opened (pickles, TorchScript), in a child; no limits on other files."
 _WEIGHTS = "Weights to load; fields do not depend on them."
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help=_MODEL)]
-InputSize = Annotated[Any, typer.Option(parser=_shape, metavar="N,C,H,W", help=_INPUT_SIZE)]
+InputSize = Annotated[
+    list[Any] | None, typer.Option(parser=_size, metavar="[NAME=]N,C,H,W", help=_INPUT_SIZE)
+]
 Depth = Annotated[int | None, typer.Option(min=1, help=_DEPTH)]
 Layers = Annotated[str | None, typer.Option(metavar="GLOB", help=_LAYERS)]
 OneUnit = Annotated[Any, typer.Option(parser=_unit, metavar="N,C,H,W", help=_UNIT)]
@@ -71,4 +91,5 @@ Shown = Annotated[View, typer.Option(help="local leaves out global context, such
 Weights = Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help=_WEIGHTS)]
 OnUnknown = Annotated[Unknown, typer.Option(help=_UNKNOWN)]
 Json = Annotated[str | None, typer.Option(metavar="PATH", help=_JSON)]
+Trust = Annotated[bool, typer.Option("--trust", help=_TRUST)]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -41,7 +41,12 @@ def verify(
             from eyeshot.pipeline import analyze
 
             report = analyze(
-                model, input_size, input=about, layout=layout, on_unknown=on_unknown.value, weights=path
+                model,
+                options.sizes(input_size),
+                input=about,
+                layout=layout,
+                on_unknown=on_unknown.value,
+                weights=path,
             )
         with progress("Running it"):
             from eyeshot.proof import verify as check

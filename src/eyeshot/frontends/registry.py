@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import import_module
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from eyeshot.errors import ModelReferenceError
@@ -21,15 +22,18 @@ class Request:
     """What the user wants read: a model or a reference to one, and how to run it.
 
     ``inputs`` is a pytree of example tensors: a tuple or list is the positional arguments, anything else the only one;
-    ``kwargs`` are keyword arguments. With ``input_size``, or with neither of them, one float input is made.
+    ``kwargs`` are keyword arguments. With ``input_size``, or with neither of them, one float input is made; a mapping names
+    several inputs, for files that declare theirs. ``trust`` allows files that run code when they are opened (in a child
+    process), and lifts the limits on the others.
     """
 
     model: Any
-    input_size: tuple[int, ...] | None = None
+    input_size: tuple[int, ...] | Mapping[str, tuple[int, ...]] | None = None
     inputs: Any = None
     kwargs: Mapping[str, Any] | None = None
     on_unknown: OnUnknown = "error"
     weights: str | None = None
+    trust: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Frontend(Protocol):
         ...
 
 
-FRONTENDS = ("eyeshot.frontends.torch.frontend",)
+FRONTENDS = tuple(f"eyeshot.frontends.{name}.frontend" for name in "torch".split())
 
 
 def frontend_for(model: object) -> Frontend:
@@ -75,8 +79,10 @@ def frontend_for(model: object) -> Frontend:
         candidate = cast("Frontend", import_module(path))
         if candidate.accepts(model):
             return candidate
-    shown = repr(model) if isinstance(model, str) else f"an object of type {type(model).__qualname__}"
+    named = isinstance(model, str | PathLike)
+    shown = repr(model) if named else f"an object of type {type(model).__qualname__}"
     raise ModelReferenceError(
-        f"no frontend reads {shown}: give a torch.nn.Module, or a reference such as timm:resnet50, "
-        "torchvision:resnet50 or package.module:factory"
+        f"no frontend reads {shown}: give a model (PyTorch, Keras), a JAX function with inputs=, a file (.onnx, .pt2, "
+        ".keras, .yaml), a line such as 'spec:conv3s2 > conv3', or a reference such as timm:resnet50, torchvision:resnet50 "
+        "or package.module:factory"
     )

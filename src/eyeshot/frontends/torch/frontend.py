@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from time import perf_counter
@@ -53,14 +54,16 @@ def read(request: Request) -> Reading:
     graph.notes.extend(_training(loaded.model))
     layouts = dict.fromkeys(graph.inputs, loaded.layout) if loaded.layout else {}
 
+    one_size = None if isinstance(request.input_size, Mapping) else request.input_size
+
     def enlarged(axes: tuple[int, ...]) -> Graph:
-        size = request.input_size or loaded.input_size or ()
+        size = one_size or loaded.input_size or ()
         doubled = tuple(2 * extent if axis in axes else extent for axis, extent in enumerate(size))
         args, kwargs = _arguments(replace(request, input_size=doubled), loaded)
         return lower(capture(loaded.model, args, kwargs), request.on_unknown)
 
     provenance = {"training": trace.training, "real": trace.real, "loading": loading}
-    own_inputs = request.inputs is not None or bool(request.kwargs)
+    own_inputs = request.inputs is not None or bool(request.kwargs) or isinstance(request.input_size, Mapping)
     return Reading(graph, loaded.name, layouts, provenance, None if own_inputs or trace.real else enlarged)
 
 
@@ -86,6 +89,11 @@ def _training(model: nn.Module) -> list[str]:
 
 def _arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     kwargs = dict(request.kwargs or {})
+    if isinstance(request.input_size, Mapping):
+        import torch
+
+        sized = {name: torch.empty(shape, device="meta") for name, shape in request.input_size.items()}
+        return (), {**sized, **kwargs}
     if request.inputs is not None:
         given = request.inputs
         return tuple(given) if isinstance(given, tuple | list) else (given,), kwargs
