@@ -76,6 +76,8 @@ def analyze(
     with uncollected():
         reading = frontend_for(model).read(request)
         graph = reading.graph
+        if reading.budget is not None:
+            reading.budget.network(node.shape for node in graph.nodes)
         verify(graph)
     if not graph.inputs:
         raise InputError(f"{reading.name} ran without any tensor input, so there is nothing to see")

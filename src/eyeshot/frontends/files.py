@@ -14,7 +14,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -45,6 +45,7 @@ class Limits:
 
 
 LIMITS = Limits()
+TRUSTED = Limits(1 << 30, 1 << 40, 1000, 1 << 30, 1 << 40, 1 << 30, 1 << 40, 1 << 60, 1e9)
 _DIRECTORY = 4 << 20  # bytes of an archive's table of contents
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _RATIO = 1100  # deflate never packs tighter than 1032 to 1
@@ -98,6 +99,21 @@ class Budget:
                     f"more than {self.limits.extent:,} are refused"
                 )
         return shape
+
+    def network(self, shapes: Iterable[tuple[int, ...]]) -> None:
+        """Check that the analyses of all tensors together fit into memory, before any is begun.
+
+        Raises
+        ------
+        UnsafeFileError
+            where the extents of all axes sum up to more than ``limits.extents``.
+        """
+        extents = sum(sum(shape) for shape in shapes)
+        if extents > self.limits.extents:
+            raise UnsafeFileError(
+                f"the axes of all tensors in {self.name} have {extents:,} elements together; more than "
+                f"{self.limits.extents:,} are refused. Pass a smaller input_size, or trust=True (--trust) if you know the file"
+            )
 
 
 def suffix_of(model: object) -> str:

@@ -12,6 +12,7 @@ from eyeshot.errors import ModelReferenceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from eyeshot.frontends.files import Budget
     from eyeshot.graph import Graph
 
 OnUnknown = Literal["error", "dense"]
@@ -43,6 +44,7 @@ class Reading:
     ``provenance`` has "training" (the model was in train mode), "real" (it ran on real numbers) and "loading" (seconds
     that importing the framework and building the model took). ``enlarged`` reads the model again with twice the extents
     of the given axes, to tell what grows with the input from what is fixed; None where the inputs were the user's own.
+    ``budget`` is that of a file, which the whole graph has to fit into.
     """
 
     graph: Graph
@@ -50,6 +52,7 @@ class Reading:
     layouts: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     enlarged: Callable[[tuple[int, ...]], Graph] | None = None
+    budget: Budget | None = None
 
 
 class Frontend(Protocol):
