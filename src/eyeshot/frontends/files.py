@@ -40,7 +40,7 @@ class Limits:
     nodes: int = 50_000
     constant: int = 1 << 20
     extent: int = 1 << 24
-    extents: int = 1 << 24
+    extents: int = 1 << 23
     seconds: float = 60.0
 
 
@@ -112,7 +112,7 @@ class Budget:
         if extents > self.limits.extents:
             raise UnsafeFileError(
                 f"the axes of all tensors in {self.name} have {extents:,} elements together; more than "
-                f"{self.limits.extents:,} are refused. Pass a smaller input_size, or trust=True (--trust) if you know the file"
+                f"{self.limits.extents:,} are refused. Pass a smaller input_size, or trust=True (--trust)"
             )
 
 
