@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from eyeshot.execution.running import plain_kernels, watched
 from eyeshot.proof.nan import NanMode, slab
 from eyeshot.proof.nan import pixel as pixel_poisoned
-from eyeshot.proof.running import plain_kernels, watched
 
 Masks = dict[str, np.ndarray]
 

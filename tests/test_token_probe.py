@@ -19,7 +19,7 @@ from torch.autograd import forward_ad
 from torch.nn import functional
 
 import eyeshot
-from eyeshot.proof.running import plain_kernels, watched
+from eyeshot.execution.running import plain_kernels, watched
 from tests.probe import Masks, clean, compare, fields_by_name, nan_masks
 
 # Name, creation, spatial extents: small, not square, and not divisible where the family allows it.

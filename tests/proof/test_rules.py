@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from eyeshot.execution.running import Setup, plain_kernels
 from eyeshot.proof.gradient import Gradients, record
-from eyeshot.proof.running import Setup, plain_kernels
 from tests.frontends.torch import oracles
 from tests.frontends.torch.test_ops import CASES, _model, _union
 

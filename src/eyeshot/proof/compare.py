@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from eyeshot.execution.running import Setup
     from eyeshot.fields import Field, Report
     from eyeshot.proof.gradient import Recording
-    from eyeshot.proof.running import Setup
 
     Bools = NDArray[np.bool_]
 

@@ -22,8 +22,8 @@ from eyeshot.proof.recorder import Recorder
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from eyeshot.execution.running import Setup
     from eyeshot.proof.program import Program
-    from eyeshot.proof.running import Setup
 
 SMALLEST = 1e-290
 """Gradients this small are near the end of float64: others may have vanished."""

@@ -11,8 +11,8 @@ from eyeshot.errors import MissingExtraError, QuestionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from eyeshot.execution.running import Setup
     from eyeshot.fields import Proof, Report
-    from eyeshot.proof.running import Setup
 
 
 def verify(
@@ -57,7 +57,7 @@ def verify(
         raise MissingExtraError(
             f'verifying {report.model} runs it in PyTorch, which is not installed: pip install "eyeshot[torch]"'
         )
-    from eyeshot.proof.arguments import set_up
+    from eyeshot.execution.arguments import set_up
 
     if report.shown != "full":
         raise QuestionError(
@@ -70,11 +70,11 @@ def verify(
 
 
 def _proof(report: Report, setup: Setup, units: int, seed: int, elements: int) -> Proof:
+    from eyeshot.execution.running import explained
     from eyeshot.fields import Proof
     from eyeshot.proof.blind import spots
     from eyeshot.proof.compare import GRADIENT, NAN, Comparison, Tally
     from eyeshot.proof.gradient import record
-    from eyeshot.proof.running import explained
 
     began = perf_counter()
     with setup.unchanged(seed):

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from eyeshot.errors import InputError
+from eyeshot.execution.running import Setup, swapped
 from eyeshot.frontends.torch.capture import named_inputs
 from eyeshot.frontends.torch.modules import unwrap
 from eyeshot.frontends.torch.zoo import as_given, load
-from eyeshot.proof.running import Setup, swapped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
