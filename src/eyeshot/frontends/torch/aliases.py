@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from eyeshot.errors import CaptureError
 from eyeshot.frontends.torch.trace import Value
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Emit = Callable[[str, tuple[Any, ...], dict[str, Any], tuple[int, ...], str], Value]
 

@@ -14,11 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-INTEGER_LIMIT = 4 * 1024 * 1024
-FLOAT_LIMIT = 64 * 1024
-MASK_LEVELS = 4
-
-_STATISTICS = ("running_mean", "running_var")
+from eyeshot.frontends.torch.trace import FLOAT_LIMIT, INTEGER_LIMIT, MASK_LEVELS, STATISTICS
 
 
 def as_array(tensor: Tensor) -> np.ndarray[Any, np.dtype[Any]]:
@@ -69,7 +65,7 @@ def held_is_known(tensor: Tensor, origin: str, name: str | None) -> bool:
     weights, so only those that look like masks do.
     """
     fractional = _fractional(tensor)
-    if fractional and (origin == "parameter" or (name or "").endswith(_STATISTICS)):
+    if fractional and (origin == "parameter" or (name or "").endswith(STATISTICS)):
         return False
     if tensor.is_meta or tensor.layout is not torch.strided or not could_be_within_limits(tensor):
         return False

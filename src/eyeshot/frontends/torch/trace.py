@@ -14,6 +14,15 @@ import numpy as np
 
 Origin = Literal["input", "parameter", "buffer", "constant", "call"]
 
+# Elements up to which the values of a constant are kept (see `Value.known`): integers and booleans, floats, and the
+# distinct values up to which floats are a mask and kept as integers are.
+INTEGER_LIMIT = 4 * 1024 * 1024
+FLOAT_LIMIT = 64 * 1024
+MASK_LEVELS = 4
+
+# Buffers whose names end like this are learned, whatever they look like.
+STATISTICS = ("running_mean", "running_var")
+
 
 @dataclass(slots=True, eq=False)
 class Value:
