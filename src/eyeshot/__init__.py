@@ -23,11 +23,13 @@ __all__ = [
     "ModelReferenceError",
     "QuestionError",
     "Report",
+    "Spec",
     "SpecError",
     "UnsafeFileError",
     "UnsupportedOpError",
     "__version__",
     "analyze",
+    "parse",
     "verify",
 ]
 
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
         UnsupportedOpError,
     )
     from eyeshot.fields import Field, Report
+    from eyeshot.frontends.spec.parsing import parse
+    from eyeshot.frontends.spec.tree import Spec
     from eyeshot.geometry import Box
     from eyeshot.pipeline import analyze
     from eyeshot.proof import verify
@@ -55,7 +59,9 @@ else:
         "Box": "geometry",
         "Field": "fields",
         "Report": "fields",
+        "Spec": "frontends.spec.tree",
         "analyze": "pipeline",
+        "parse": "frontends.spec.parsing",
         "verify": "proof",
     }
 

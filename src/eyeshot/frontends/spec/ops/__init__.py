@@ -1,0 +1,1 @@
+"""The lowerings of the language's ops, one file a family."""
