@@ -30,6 +30,7 @@ __all__ = [
     "__version__",
     "analyze",
     "parse",
+    "receptive_field",
     "verify",
 ]
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from eyeshot.fields import Field, Report
     from eyeshot.frontends.spec.parsing import parse
     from eyeshot.frontends.spec.tree import Spec
-    from eyeshot.geometry import Box
+    from eyeshot.geometry import Box, receptive_field
     from eyeshot.pipeline import analyze
     from eyeshot.proof import verify
 else:
@@ -62,6 +63,7 @@ else:
         "Spec": "frontends.spec.tree",
         "analyze": "pipeline",
         "parse": "frontends.spec.parsing",
+        "receptive_field": "geometry",
         "verify": "proof",
     }
 

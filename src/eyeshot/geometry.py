@@ -1,9 +1,12 @@
-"""Boxes of input elements: pure values."""
+"""Boxes of input elements, and the field of a uniform stack: pure values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from operator import index
+
+from eyeshot.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +48,46 @@ class Box:
 
     def __contains__(self, index: tuple[int, ...]) -> bool:
         return all(a <= i < b for a, i, b in zip(self.start, index, self.stop, strict=True))
+
+
+MOST_LAYERS = 10_000
+
+
+def receptive_field(
+    num_layers: int = 3, kernel_size: int = 3, stride: int = 2, padding: int = 0, dilation: int = 1
+) -> int:
+    """Size of the field of a stack of equal layers, in input elements along one axis.
+
+    With k = ``kernel_size``, s = ``stride``, d = ``dilation`` and L = ``num_layers`` the recurrence R <- s R + d (k - 1) + 1
+    - s, from R = 1, has the closed form::
+
+        R = 1 + d (k - 1) (1 + s + ... + s^(L - 1))
+          = 1 + d (k - 1) (s^L - 1) / (s - 1)        (s = 1: 1 + d (k - 1) L)
+
+    (Araujo, Norris & Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019). Padding moves the
+    field and leaves its size; it is taken so that a layer's numbers can be passed as they are.
+
+    Raises
+    ------
+    InputError
+        for anything but whole numbers, or ones too small (k, s, d: 1; L and padding: 0) or too large (L: 10,000).
+
+    Examples
+    --------
+    >>> eyeshot.receptive_field(num_layers=3, kernel_size=3, stride=2)
+    15
+    """
+    given = {
+        "num_layers": (num_layers, 0),
+        "kernel_size": (kernel_size, 1),
+        "stride": (stride, 1),
+        "padding": (padding, 0),
+        "dilation": (dilation, 1),
+    }
+    for name, (value, least) in given.items():
+        if not hasattr(value, "__index__") or index(value) < least:
+            raise InputError(f"{name}={value!r} is no layer's: it takes a whole number, {least} or more")
+    if num_layers > MOST_LAYERS:
+        raise InputError(f"num_layers={num_layers} is more than {MOST_LAYERS:,}; use the closed form")
+    steps = num_layers if stride == 1 else (stride**num_layers - 1) // (stride - 1)
+    return 1 + dilation * (kernel_size - 1) * steps
