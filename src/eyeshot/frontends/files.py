@@ -15,7 +15,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import IO, Any, Self
@@ -28,9 +28,10 @@ class Limits:
     """What reading one file may take.
 
     ``text`` is bytes of JSON, YAML or a header that are read into memory (other bytes stay mapped), ``items`` values
-    inside, ``depth`` levels of nesting. ``members`` files in an archive, ``nodes`` ops of a network, ``constant`` elements
-    of one constant that is looked at. ``extent`` elements along one axis, ``extents`` the sum of all axes of all
-    tensors, which the analyses' memory is proportional to. ``seconds`` until the network is read.
+    inside, ``depth`` levels of nesting. ``members`` files in an archive, ``unpacked`` bytes of those that are read.
+    ``nodes`` ops of a network, ``constant`` elements of one constant that is looked at. ``extent`` elements along one axis,
+    ``extents`` the sum of all axes of all tensors, which the analyses' memory is proportional to. ``seconds`` until the
+    network is read.
     """
 
     text: int = 16 << 20
@@ -42,13 +43,26 @@ class Limits:
     extent: int = 1 << 24
     extents: int = 1 << 23
     seconds: float = 60.0
+    unpacked: int = 96 << 20
 
 
 LIMITS = Limits()
-TRUSTED = Limits(1 << 30, 1 << 40, 1000, 1 << 30, 1 << 40, 1 << 30, 1 << 40, 1 << 60, 1e9)
+TRUSTED = Limits(1 << 30, 1 << 40, 1000, 1 << 30, 1 << 40, 1 << 30, 1 << 40, 1 << 60, 1e9, 1 << 40)
 _DIRECTORY = 4 << 20  # bytes of an archive's table of contents
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
-_RATIO = 1100  # deflate never packs tighter than 1032 to 1
+# A string that is never closed ends with the text: trying again at each quote inside would take quadratic time.
+_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_MARKS = re.compile(rb"[\[{\]}]")
+# What zipfile raises at archives that are none: damaged, cut off, or with numbers beyond what a seek takes.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    OverflowError,
+)
 
 
 class Budget:
@@ -151,12 +165,19 @@ def opened(path: str | os.PathLike[str]) -> IO[bytes]:
 @contextmanager
 def mapped(path: str | os.PathLike[str]) -> Iterator[memoryview]:
     """The bytes of a regular file, mapped into memory and not read; raises as `opened`."""
-    with (
-        opened(path) as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        memoryview(data) as view,
-    ):
+    with opened(path) as file:
+        try:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError, OverflowError) as error:
+            raise FileFormatError(f"{os.fspath(path)!r} cannot be mapped into memory: {error}") from error
+    view = memoryview(data)
+    try:
         yield view
+    finally:
+        # Whatever still looks at a part of it, such as the frames of an error, keeps it mapped.
+        with suppress(BufferError):
+            view.release()
+            data.close()
 
 
 def read_text(path: str | os.PathLike[str], limits: Limits = LIMITS) -> str:
@@ -183,23 +204,28 @@ def parse_json(data: bytes | bytearray, name: object, limits: Limits = LIMITS) -
     Raises
     ------
     FileFormatError
-        for what is no JSON.
+        for what is no JSON in UTF-8.
     UnsafeFileError
         beyond ``limits.text``, ``items`` or ``depth``.
     """
     _check_text(len(data), name, limits)
+    quotes = data.count(b'"') - data.count(b'\\"')
+    if quotes > 2 * limits.items + 2:
+        raise UnsafeFileError(f"{name} holds more than {limits.items:,} texts; that many are refused")
     bare = _STRINGS.sub(b'"', data)
     items = sum(bare.count(mark) for mark in (b",", b":", b"[", b"{"))
-    if items > limits.items:
+    if max(items, bare.count(b"]") + bare.count(b"}")) > limits.items:
         raise UnsafeFileError(f"{name} holds more than {limits.items:,} values; that many are refused")
     level = deepest = 0
-    for mark in re.findall(rb"[\[{\]}]", bare):
+    for mark in _MARKS.findall(bare):
         level += 1 if mark in b"[{" else -1
         deepest = max(deepest, level)
     if deepest > limits.depth:
         raise UnsafeFileError(f"{name} nests {deepest} levels deep; more than {limits.depth} are refused")
+    del bare
     try:
-        return json.loads(data)
+        # Bytes would be taken for UTF-16 or UTF-32 where they look like it, which is not what was counted.
+        return json.loads(str(data, "utf-8"))
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"{name} is no JSON: {error}") from error
 
@@ -223,22 +249,19 @@ class Archive:
             too many members, or two of one name.
         """
         self.path, self.limits = str(path), limits
+        self._left = limits.unpacked
         self._file = opened(path)
         try:
             _check_directory(self._file, self.path, limits)
             self._zip = zipfile.ZipFile(self._file)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+            self.names = self._zip.namelist()
+            _check_names(self.names, self.path, limits)
+        except _DAMAGE as error:
             self._file.close()
             raise FileFormatError(f"{self.path!r} is no zip archive: {error}") from error
         except UnsafeFileError:
             self._file.close()
             raise
-        self.names = self._zip.namelist()
-        if len(set(self.names)) < len(self.names):
-            self.close()
-            raise UnsafeFileError(
-                f"{self.path!r} has two members of one name; which one counts is anyone's guess"
-            )
 
     def read(self, name: str, most: int | None = None) -> bytes:
         """The bytes of one member, of which there may be ``most`` (``limits.text`` by default).
@@ -248,24 +271,22 @@ class Archive:
         FileFormatError
             where there is no such member, or it is damaged.
         UnsafeFileError
-            where it is too large, or packed in a way that is not plain deflate.
+            where it is too large, alone or with all that was read before, or packed in a way that is not plain deflate.
         """
         where = f"{name!r} in {self.path!r}"
-        most = self.limits.text if most is None else most
+        most = min(self._left, self.limits.text if most is None else most)
         if name not in self._zip.NameToInfo:
             raise FileFormatError(f"{self.path!r} has no member {name!r}")
         info = self._zip.getinfo(name)
         if info.flag_bits & 1 or info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
             raise UnsafeFileError(f"{where} is encrypted or packed in an uncommon way; neither is unpacked")
-        if info.file_size > most or info.file_size > _RATIO * (info.compress_size + 64):
-            raise UnsafeFileError(
-                f"{where} claims {info.file_size:,} bytes (packed: {info.compress_size:,}); "
-                f"more than {most:,} are refused"
-            )
+        if info.file_size > most:
+            raise UnsafeFileError(f"{where} claims {info.file_size:,} bytes; more than {most:,} are refused")
+        self._left -= info.file_size
         try:
             with self._zip.open(info) as member:
-                data = member.read(most + 1)
-        except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError) as error:
+                data = member.read(info.file_size)
+        except _DAMAGE as error:
             raise FileFormatError(f"{where} is damaged: {error}") from error
         if len(data) != info.file_size:
             raise FileFormatError(
@@ -295,3 +316,12 @@ def _check_directory(file: IO[bytes], path: str, limits: Limits) -> None:
         raise UnsafeFileError(
             f"{path!r} lists {count:,} members in {size:,} bytes; more than {limits.members:,} are refused"
         )
+
+
+def _check_names(names: list[str], path: str, limits: Limits) -> None:
+    if len(names) > limits.members:
+        raise UnsafeFileError(
+            f"{path!r} has {len(names):,} members; more than {limits.members:,} are refused"
+        )
+    if len(set(names)) < len(names):
+        raise UnsafeFileError(f"{path!r} has two members of one name; which one counts is anyone's guess")
