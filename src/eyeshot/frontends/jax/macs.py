@@ -1,0 +1,30 @@
+"""Multiply-accumulates of equations, from shapes alone."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jax.extend.core import JaxprEqn
+
+
+def count_macs(eqn: JaxprEqn) -> int:
+    """Multiply-accumulates of convolutions and matrix products; 0 for everything else.
+
+    One for every weight (or element of the other operand) that meets an element. A convolution of an input that is
+    spread out (a transposed one) meets every weight at every input position.
+    """
+    match eqn.primitive.name:
+        case "conv_general_dilated":
+            x, weight = (var.aval.shape for var in eqn.invars)
+            numbers = eqn.params["dimension_numbers"]
+            spread = max(eqn.params["lhs_dilation"], default=1) > 1
+            swept, order = (x, numbers.lhs_spec) if spread else (eqn.outvars[0].aval.shape, numbers.out_spec)
+            return int(swept[order[0]] * prod(swept[axis] for axis in order[2:]) * prod(weight))
+        case "dot_general":
+            (summed, _), _ = eqn.params["dimension_numbers"]
+            inner = prod(eqn.invars[0].aval.shape[axis] for axis in summed)
+            return prod(eqn.outvars[0].aval.shape) * inner
+        case _:
+            return 0

@@ -1,0 +1,1 @@
+"""Lowerings of JAX primitives, one file a family."""

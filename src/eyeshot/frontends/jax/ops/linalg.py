@@ -1,0 +1,62 @@
+"""Linear algebra, Fourier transforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eyeshot.frontends.jax.context import Context, lowers
+from eyeshot.graph import Ref
+from eyeshot.relations import All, Pointwise
+
+FULL = "eig eigh svd schur hessenberg tridiagonal".split()
+PARTIAL = """
+    cholesky qr lu lu_pivots_to_permutation geqrf geqp3 householder_product ormqr
+    triangular_solve tridiagonal_solve symmetric_product cholesky_update
+""".split()
+VECTORS = {"lu_pivots_to_permutation": 0, "householder_product": 1, "ormqr": 1, "cholesky_update": 1}
+"""Which operand is a vector a matrix."""
+
+
+@lowers(*FULL)
+def matrix_function(ctx: Context, *operands: Ref, **params: Any) -> list[Ref]:
+    """Each element reads every element of its matrix."""
+    return of_matrices(ctx, operands)
+
+
+@lowers(*PARTIAL)
+def triangular(ctx: Context, *operands: Ref, **params: Any) -> list[Ref]:
+    """Each element reads its matrices and vectors; columns and triangles that it does not need are counted still."""
+    op = ctx.eqn.primitive.name
+    vector = VECTORS.get(op, -1)
+    ranked = [
+        ctx.reshape(x, (*x.shape, 1)) if place == vector or (op == "tridiagonal_solve" and place < 3) else x
+        for place, x in enumerate(operands)
+    ]
+    return [
+        out if ctx.is_constant(out) else ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
+        for out in of_matrices(ctx, ranked)
+    ]
+
+
+def of_matrices(ctx: Context, matrices: list[Ref] | tuple[Ref, ...]) -> list[Ref]:
+    """Every output read from whole matrices, batch by batch."""
+    sums = [ctx.reduce(ref, [-2, -1], summarises=False, keep=False) for ref in matrices]
+    batch = len(np.broadcast_shapes(*(ref.shape for ref in sums)))
+    return [
+        ctx.pointwise(*(ctx.reshape(s, (*s.shape, *(1,) * (len(shape) - batch))) for s in sums), shape=shape)
+        if all(shape)
+        else ctx.constant(shape)
+        for shape in ctx.output_shapes
+    ]
+
+
+@lowers("fft")
+def fourier(ctx: Context, x: Ref, *, fft_type: Any, fft_lengths: Any, **params: Any) -> Ref:
+    """Each coefficient reads everything along the transformed axes that is used."""
+    shape, rank = ctx.output_shape, len(fft_lengths)
+    axes = range(len(shape) - rank, len(shape))
+    out = ctx.along(x, {axis: (All(), shape[axis]) for axis in axes})
+    real = "IRFFT" in str(fft_type)
+    return ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient") if real and not ctx.is_constant(out) else out
