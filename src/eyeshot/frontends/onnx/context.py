@@ -2,15 +2,15 @@
 
 A lowering is one function: its positional parameters are the operator's inputs, its keyword-only ones those
 attributes that decide what is read. It returns a `Ref` (or a `Value`, which has a dtype of its own) for each output, and
-its shapes are the shape inference: nothing else computes any.
+its shapes are the shape inference: nothing else computes any. An output that is a sequence is a list in that list.
 
     @lowers("Trilu")
     def trilu(ctx: Context, x: Ref, k: Ref | None = None, *, upper: int = 1) -> Ref: ...
 
-Tensors arrive as `Ref`, sequences as lists of `Value`, absent inputs as None. Attributes are int, float, str, lists of those,
-`Blob` (a tensor inside the file: ``shape``, ``dtype``, ``array()``) and `Graph` (a body, for `Context.run`). Elements are asked for by the input's
-position: `Context.known` (they follow from no input of the network: exact) or `Context.value` (or the user gave them:
-they may decide shapes and axes, never which element is read).
+Tensors arrive as `Ref`, sequences as lists of `Value`, absent inputs as None. Attributes are int, float, str, lists of
+those, `Blob` (a tensor inside the file: ``shape``, ``dtype``, ``array()``) and `Graph` (a body, for `Context.run`).
+Elements are asked for by the input's position: `Context.known` (they follow from no input of the network: exact) or
+`Context.value` (or the user gave them: they may decide shapes and axes, never which element is read).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from eyeshot.errors import FileFormatError, InputError, UnsafeFileError
+from eyeshot.errors import InputError, UnsafeFileError
+from eyeshot.frontends.onnx.model import Node
 from eyeshot.frontends.onnx.rules import DEFAULT_DOMAIN, Registry, Rule
 from eyeshot.graph import Builder, Ref
 from eyeshot.relations import All, Pointwise
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from eyeshot.frontends.onnx.elements import Elements
     from eyeshot.frontends.onnx.model import Graph as Subgraph
-    from eyeshot.frontends.onnx.model import Node
+    from eyeshot.frontends.files import Budget
     from eyeshot.relations import Relation
 
     Array = NDArray[Any]
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 LOWERINGS = Registry()
-
-LONGEST = 1 << 22
-MOST_ELEMENTS = 1 << 40
 
 
 def lowers(
@@ -94,6 +92,18 @@ class Context(Builder):
     run: Callable[[Subgraph, Sequence[Item]], list[Item]]
     """Lower a subgraph of the node with these inputs; names outside are seen."""
 
+    def __init__(self, budget: Budget) -> None:
+        super().__init__()
+        self.budget, self.node = budget, Node()
+        self.inputs, self.macs, self.opset = [], 0, 1
+        self.extents = 0
+        self.settling: set[int] = set()
+
+    def taken_as_given(self) -> list[str]:
+        """Inputs of the network whose elements decided a shape or an axis: the graph holds for these elements alone."""
+        before = self.graph.ancestors(list(self.settling))
+        return [name for name, node in self.graph.inputs.items() if node in before]
+
     @property
     def op(self) -> str:
         """The operator's name."""
@@ -120,19 +130,16 @@ class Context(Builder):
 
         Raises
         ------
-        UnsafeFileError
-            where an extent is beyond `LONGEST`, or there are more than `MOST_ELEMENTS` elements.
-        FileFormatError
-            where an extent is negative.
+        UnsafeFileError, FileFormatError
+            where an extent is too long, or negative.
         """
-        checked = tuple(shape)
-        if checked and (max(checked) > LONGEST or prod(checked) > MOST_ELEMENTS):
+        checked = self.budget.shape(tuple(shape), self.label)
+        self.extents += sum(checked)
+        if self.extents > self.budget.limits.extents:
             raise UnsafeFileError(
-                f"{self.label} asks for a tensor of shape {checked}: extents up to {LONGEST} and {MOST_ELEMENTS} elements "
-                "in all are read"
+                f"{self.budget.name} has tensors with more than {self.budget.limits.extents:,} indices along all their "
+                "axes; that many are refused"
             )
-        if checked and min(checked) < 0:
-            raise FileFormatError(f"{self.label} gives shape {checked}, which is negative")
         return checked
 
     def dtype(self, position: int = 0) -> str:
@@ -143,7 +150,12 @@ class Context(Builder):
     def value(self, position: int) -> Array | None:
         """Elements of an input where they are known or the user gave them; None elsewhere, and where it is left out."""
         value = self._input(position)
-        return value.elements.array() if isinstance(value, Value) and value.elements else None
+        if not isinstance(value, Value) or value.elements is None:
+            return None
+        found = value.elements.array()
+        if found is not None and not self.is_constant(value.ref):
+            self.settling.add(value.ref.node)
+        return found
 
     def known(self, position: int) -> Array | None:
         """Elements of an input that follow from no input of the network; None elsewhere."""

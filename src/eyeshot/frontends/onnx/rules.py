@@ -48,20 +48,22 @@ class Rule:
             tuple(name for name in keywords if name not in defaults),
         )
 
-    def call(self, ctx: Any, label: str, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
+    def call(self, ctx: Any, inputs: list[Any], attributes: Mapping[str, Any]) -> Any:
         """The function of these inputs (None where one is left out) and attributes.
 
         Raises
         ------
         FileFormatError
-            where the node, which ``label`` describes, has too few or too many inputs, or lacks an attribute.
+            where the node, which ``ctx.label`` describes, has too few or too many inputs, or lacks an attribute.
         """
-        while len(inputs) > self.fewest and inputs[-1] is None:
-            inputs = inputs[:-1]
-        if len(inputs) < self.fewest or None in inputs[: self.fewest]:
-            raise FileFormatError(f"{label} lacks an input: it takes at least {self.fewest}")
+        count = len(inputs)
+        while count > self.fewest and inputs[count - 1] is None:
+            count -= 1
+        inputs = inputs[:count]
+        if count < self.fewest or any(each is None for each in inputs[: self.fewest]):
+            raise FileFormatError(f"{ctx.label} lacks an input: it takes at least {self.fewest}")
         if self.most is not None and len(inputs) > self.most:
-            raise FileFormatError(f"{label} has {len(inputs)} inputs, and takes {self.most} at most")
+            raise FileFormatError(f"{ctx.label} has {len(inputs)} inputs, and takes {self.most} at most")
         kept = (
             attributes
             if self.attributes is None
@@ -69,7 +71,7 @@ class Rule:
         )
         for name in self.required:
             if name not in kept:
-                raise FileFormatError(f"{label} lacks its attribute {name!r}")
+                raise FileFormatError(f"{ctx.label} lacks its attribute {name!r}")
         return self.function(ctx, *inputs, **kept)
 
 

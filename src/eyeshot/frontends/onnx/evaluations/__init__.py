@@ -1,0 +1,1 @@
+"""What operators compute, where shapes, axes, indices and masks need it."""
