@@ -1,0 +1,78 @@
+"""The campaign: `python -m tools.onnx_nodes`, or a part of it: `python -m tools.onnx_nodes --only 'test_conv_.*'`.
+
+Each test has a child process of its own, with limits of time and memory. Outcomes are kept in build/onnx_nodes.jsonl, from
+which an interrupted campaign goes on; results/onnx_nodes.md and docs/support_onnx.md are made of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+from tools.onnx_nodes.report import shown, write
+
+from eyeshot.jobs import Job, Limits, run, stored
+from tools.onnx_nodes.cases import load
+from tools.onnx_nodes.check import check_named
+
+ROOT = Path(__file__).parents[2]
+STORE = ROOT / "build" / "onnx_nodes.jsonl"
+LIMITS = Limits(seconds=60, megabytes=2048)
+WARM = "tools.onnx_nodes.warm"
+
+
+def main() -> int:
+    """Check what is asked for; the exit status is 1 where a rule misses something, or a test has no answer."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default=".*", help="tests whose name matches this expression; no report")
+    parser.add_argument("--again", action="store_true", help="also what is stored from this commit")
+    parser.add_argument("--seconds", type=float, default=3, help="what the perturbations of a test may take")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument(
+        "--report", action="store_true", help="write the pages of what is stored, do nothing else"
+    )
+    options = parser.parse_args()
+    if options.report:
+        write(ROOT, stored(STORE))
+        return 0
+    commit = _commit()
+    fingerprint = f"onnx {onnx.__version__} {commit}"
+    whole = options.only == ".*"
+    names = [name for name in load() if re.fullmatch(options.only, name)]
+    jobs = [Job(name, (name, options.seconds), fingerprint) for name in names]
+    if whole and options.again:
+        STORE.unlink(missing_ok=True)
+    outcomes = {}
+    for outcome in run(
+        check_named,
+        jobs,
+        limits=LIMITS,
+        store=STORE if whole else None,
+        workers=options.workers,
+        warm=[WARM],
+        label="onnx nodes",
+    ):
+        outcomes[outcome.name] = outcome
+        line = shown(outcome)
+        if line:
+            print(line, flush=True)
+    if whole:
+        write(ROOT, stored(STORE))
+    bad = [o for o in outcomes.values() if o.status != "done" or (o.value or {}).get("unsound")]
+    print(f"{len(outcomes)} tests, {len(bad)} unsound or failed")
+    return int(bool(bad))
+
+
+def _commit() -> str:
+    """The commit that is checked out."""
+    return subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
+    ).stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
