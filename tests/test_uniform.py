@@ -30,7 +30,9 @@ def test_agrees_with_sets_of_elements(num_layers, kernel, stride, dilation, padd
     assert found == unrolled(num_layers, kernel, stride, dilation)
 
 
-@pytest.mark.parametrize("layers,kernel,stride,dilation", [(4, 3, 2, 1), (3, 5, 1, 2), (2, 2, 2, 3)])
+@pytest.mark.parametrize(
+    ("layers", "kernel", "stride", "dilation"), [(4, 3, 2, 1), (3, 5, 1, 2), (2, 2, 2, 3)]
+)
 def test_agrees_with_the_network(layers, kernel, stride, dilation):
     report = eyeshot.analyze(f"spec:{layers}*(conv{kernel}s{stride}d{dilation})", (1, 1, 128, 128))
     assert report.outputs[0].size == (eyeshot.receptive_field(layers, kernel, stride, 0, dilation),) * 2

@@ -58,8 +58,8 @@ def receptive_field(
 ) -> int:
     """Size of the field of a stack of equal layers, in input elements along one axis.
 
-    With k = ``kernel_size``, s = ``stride``, d = ``dilation`` and L = ``num_layers`` the recurrence R <- s R + d (k - 1) + 1
-    - s, from R = 1, has the closed form::
+    With k = ``kernel_size``, s = ``stride``, d = ``dilation`` and L = ``num_layers``, the recurrence
+    R <- s R + d (k - 1) + 1 - s from R = 1 has the closed form::
 
         R = 1 + d (k - 1) (1 + s + ... + s^(L - 1))
           = 1 + d (k - 1) (s^L - 1) / (s - 1)        (s = 1: 1 + d (k - 1) L)
