@@ -1,0 +1,74 @@
+"""What a gradient is taken of: a number computed from one layer's output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from eyeshot.errors import QuestionError
+
+if TYPE_CHECKING:
+    from eyeshot.fields import Field, Report
+
+Region = tuple[int | slice | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A scalar for each image: the elements of a region of a layer's output, reduced.
+
+    ``layer`` is a name of the report, ``index`` a region of its output without the batch axis (None: all of an axis).
+    ``rectified`` drops negative elements first. ``function`` is a scalar of the user's own instead: it gets the region's
+    elements for all images at once, (images, ...), and returns one number, the sum over images.
+    """
+
+    layer: str
+    index: Region
+    reduce: Literal["sum", "mean"] = "sum"
+    rectified: bool = False
+    function: Callable[[Any], Any] | None = None
+
+
+def central(report: Report, layer: str, *, upper_left: bool = False) -> Region:
+    """The central unit of a layer with all of its channels: index ``n // 2`` along the axes on which fields move.
+
+    Tokens are taken as the grid of patches that they came from, behind as many class tokens as there are more.
+    ``upper_left`` takes ``(n - 1) // 2`` instead: of the four that share the middle of an even grid, the first.
+
+    Raises
+    ------
+    QuestionError
+        where the layer's units have no places on the input: a vector of logits.
+    """
+    field = report[layer]
+    own = range(1, len(field.shape))
+    moving = _moving(field)
+    if len(moving) == len(report.axes):
+        return tuple((field.shape[axis] - upper_left) // 2 if axis in moving else None for axis in own)
+    for grid in _grids_before(report, field):
+        tokens = [axis for axis in own if field.shape[axis] >= prod(grid) > 1]
+        if tokens:
+            axis = min(tokens, key=lambda candidate: field.shape[candidate])
+            middle = np.ravel_multi_index([(extent - upper_left) // 2 for extent in grid], grid)
+            place = int(middle) + field.shape[axis] - prod(grid)
+            return tuple(place if other == axis else None for other in own)
+    raise QuestionError(
+        f"units of {layer!r} {field.shape} have no places on the input: give unit= by its full index"
+    )
+
+
+def _grids_before(report: Report, field: Field) -> Iterator[tuple[int, ...]]:
+    """Extents of the tensors before a layer that have as many axes on which fields move as the input, the last first."""
+    on_the_way = report.graph.ancestors([field.node])
+    for tensor in reversed(report.tensors):
+        moving = _moving(tensor) if tensor.node in on_the_way else []
+        if len(moving) == len(report.axes):
+            yield tuple(tensor.shape[axis] for axis in moving)
+
+
+def _moving(field: Field) -> list[int]:
+    return sorted(axis for axis in field.source.moving(field.node) if axis)
