@@ -27,7 +27,7 @@ import time
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from eyeshot.errors import EyeshotError
 
@@ -41,6 +41,9 @@ Status = Literal["done", "refused", "failed", "timed out", "out of memory"]
 
 # Seconds between two looks at the memory of the children.
 TICK = 0.05
+
+# Bytes of an answer.
+LONGEST = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +202,11 @@ class _Child:
         # Asked first: a child that is gone after this has sent all that it will send.
         alive = self.process.is_alive()
         if self.pipe.poll():
-            with suppress(EOFError, OSError):
-                status, value, error, message = json.loads(self.pipe.recv_bytes())
-                return self._ended(status, value, error, message)
+            # What a child sends is not believed: it may have run a stranger's code.
+            with suppress(EOFError, OSError, ValueError, TypeError, RecursionError):
+                status, value, error, message = json.loads(self.pipe.recv_bytes(LONGEST))
+                if status in get_args(Status) and isinstance(error, str) and isinstance(message, str):
+                    return self._ended(status, value, error, message)
             alive = False
         if not alive:
             return self._ended("failed", error="died", message=self._death())

@@ -1,4 +1,4 @@
-"""The way in for PyTorch: modules, and references to factories of modules."""
+"""The way in for PyTorch: modules, references to factories of modules, exported programs and files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from eyeshot.errors import InputError, MissingExtraError
+from eyeshot.frontends.files import suffix_of
 from eyeshot.frontends.registry import Reading
 
 if TYPE_CHECKING:
@@ -19,22 +20,49 @@ if TYPE_CHECKING:
     from eyeshot.graph import Graph
 
 
+_EXECUTED = frozenset((".pt", ".pth", ".bin", ".ts", ".ckpt", ".pkl", ".pickle"))
+
+
 def accepts(model: object) -> bool:
-    """A torch module (torch is then loaded already), or a reference with a colon."""
+    """A file by its ending, a reference with a colon, or an object of torch (which is then loaded already)."""
+    if suffix_of(model) in {".pt2", *_EXECUTED}:
+        return True
     if isinstance(model, str):
         return ":" in model
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(model, torch.nn.Module)
+    return torch is not None and (isinstance(model, torch.nn.Module) or _is_exported(model))
+
+
+def _is_exported(model: object) -> bool:
+    export = sys.modules.get("torch.export")
+    return export is not None and isinstance(model, export.ExportedProgram)
 
 
 def read(request: Request) -> Reading:
-    """Capture the model on meta tensors and lower it.
+    """A graph of the model: from its file, its exported program, or a capture on meta tensors.
 
     Raises
     ------
-    MissingExtraError, ModelReferenceError, InputError, CaptureError, UnsupportedOpError
+    MissingExtraError, ModelReferenceError, InputError, CaptureError, UnsupportedOpError, FileFormatError, UnsafeFileError
         see :mod:`eyeshot.errors`.
     """
+    suffix = suffix_of(request.model)
+    if suffix == ".pt2":
+        from eyeshot.frontends.torch.exported.reading import read_file
+
+        return read_file(request)
+    if suffix in _EXECUTED:
+        from eyeshot.frontends.torch.trusted import read_trusted
+
+        return read_trusted(request)
+    if _is_exported(request.model):
+        from eyeshot.frontends.torch.exported.live import read_live
+
+        return read_live(request)
+    return _capture(request)
+
+
+def _capture(request: Request) -> Reading:
     if find_spec("torch") is None:
         raise MissingExtraError(
             f'reading {request.model!r} needs PyTorch, which is not installed: pip install "eyeshot[timm]" '
@@ -48,10 +76,10 @@ def read(request: Request) -> Reading:
     given = request.model
     loaded = load(given, request.weights) if isinstance(given, str) else as_given(given)
     loading = perf_counter() - began
-    args, kwargs = _arguments(request, loaded)
+    args, kwargs = arguments(request, loaded)
     trace = capture(loaded.model, args, kwargs)
     graph = lower(trace, request.on_unknown)
-    graph.notes.extend(_training(loaded.model))
+    graph.notes.extend(training_notes(loaded.model))
     layouts = dict.fromkeys(graph.inputs, loaded.layout) if loaded.layout else {}
 
     one_size = None if isinstance(request.input_size, Mapping) else request.input_size
@@ -59,7 +87,7 @@ def read(request: Request) -> Reading:
     def enlarged(axes: tuple[int, ...]) -> Graph:
         size = one_size or loaded.input_size or ()
         doubled = tuple(2 * extent if axis in axes else extent for axis, extent in enumerate(size))
-        args, kwargs = _arguments(replace(request, input_size=doubled), loaded)
+        args, kwargs = arguments(replace(request, input_size=doubled), loaded)
         return lower(capture(loaded.model, args, kwargs), request.on_unknown)
 
     provenance = {"training": trace.training, "real": trace.real, "loading": loading}
@@ -67,7 +95,7 @@ def read(request: Request) -> Reading:
     return Reading(graph, loaded.name, layouts, provenance, None if own_inputs or trace.real else enlarged)
 
 
-def _training(model: nn.Module) -> list[str]:
+def training_notes(model: nn.Module) -> list[str]:
     """What train mode changes, in a sentence, where the model or a batch norm in it is in that mode."""
     import torch
 
@@ -87,7 +115,8 @@ def _training(model: nn.Module) -> list[str]:
     return [f"the model is in train mode, and was read in it. {remedy}"] if model.training else []
 
 
-def _arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def arguments(request: Request, loaded: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What to call the model with: the user's examples, or meta tensors of the sizes asked for."""
     kwargs = dict(request.kwargs or {})
     if isinstance(request.input_size, Mapping):
         import torch

@@ -16,7 +16,7 @@ from eyeshot.frontends.torch import aliases, constants
 from eyeshot.frontends.torch.nodes import DataDependent, dtype_name, node_of
 from eyeshot.frontends.torch.opinfo import describe
 from eyeshot.frontends.torch.shortcuts import spread
-from eyeshot.frontends.torch.trace import Value
+from eyeshot.frontends.torch.trace import FLOAT_LIMIT, Value
 
 if TYPE_CHECKING:
     from eyeshot.frontends.torch.recorder import Recorder
@@ -223,7 +223,7 @@ def fill(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> An
         return NotImplemented
     number = args[1] if len(args) > 1 else 0
     value = Value(tuple(target.shape), str(target.dtype)[6:], "constant")
-    if target.numel() <= constants.FLOAT_LIMIT:
+    if target.numel() <= FLOAT_LIMIT:
         value.known = constants.as_array(torch.full(target.shape, number, dtype=target.dtype))
     if recorder.real:
         func(target, *args[1:])

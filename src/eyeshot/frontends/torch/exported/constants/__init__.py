@@ -1,0 +1,59 @@
+"""Ops on constants alone, computed with NumPy: index tables, masks and shapes decide which elements are read.
+
+A live capture lets torch do this. Here an op without an evaluator, or one with too many elements, leaves a constant whose
+values nobody knows, which is sound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from eyeshot.frontends.torch.exported.constants import creation, layout, pointwise, reductions  # noqa: F401 - register
+from eyeshot.frontends.torch.exported.constants.registry import EVALUATORS, Out
+from eyeshot.frontends.torch.exported.known import Array, holds, within_limits
+from eyeshot.frontends.torch.trace import INTEGER_LIMIT, Value
+
+_WRONG = (TypeError, ValueError, IndexError, ArithmeticError, AttributeError)
+
+
+def evaluate(
+    op: str,
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    outputs: Sequence[tuple[tuple[int, ...], str]],
+    most: int,
+) -> list[Array] | None:
+    """The outputs of an op whose operands are all known, if they are within the limits and within ``most`` bytes.
+
+    ``outputs`` are their shapes and dtypes. None where the op has no evaluator, or the evaluator doesn't agree with these.
+    """
+    function = EVALUATORS.get(op.split(".")[1] if "." in op else op)
+    kinds = [holds(dtype) for _, dtype in outputs]
+    if function is None or any(prod(shape) > INTEGER_LIMIT for shape, _ in outputs):
+        return None
+    outs = [Out(shape, kind) for (shape, _), kind in zip(outputs, kinds, strict=True) if kind is not None]
+    if len(outs) < len(outputs) or sum(prod(out.shape) * out.dtype.itemsize for out in outs) > most:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            found = function(
+                outs, *_arrays(list(args)), **{key: _arrays(item) for key, item in kwargs.items()}
+            )
+            listed = [found] if isinstance(found, np.ndarray) else [np.asarray(part) for part in found]
+            arrays = [part.astype(out.dtype) for part, out in zip(listed, outs, strict=True)]
+    except _WRONG:
+        return None
+    fits = all(
+        array.shape == out.shape and within_limits(array) for array, out in zip(arrays, outs, strict=True)
+    )
+    return arrays if fits else None
+
+
+def _arrays(item: Any) -> Any:
+    if isinstance(item, Value):
+        return item.known
+    return [_arrays(part) for part in item] if isinstance(item, list | tuple) else item
