@@ -162,7 +162,7 @@ class TestWeights:
     def test_that_are_none(self, tmp_path):
         path = tmp_path / "noise.safetensors"
         path.write_bytes(np.arange(64, dtype=np.uint8).tobytes())
-        with pytest.raises(eyeshot.InputError, match=r"no \.safetensors file"):
+        with pytest.raises(eyeshot.FileFormatError, match=r"no \.safetensors file"):
             self.read(str(path))
         with pytest.raises(eyeshot.InputError, match="no such file"):
             self.read(str(tmp_path / "nothing"))

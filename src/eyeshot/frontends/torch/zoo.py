@@ -28,8 +28,9 @@ from torch import Tensor, nn
 from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
-from eyeshot.errors import InputError, MissingExtraError, ModelReferenceError
+from eyeshot.errors import MissingExtraError, ModelReferenceError
 from eyeshot.frontends.torch.modules import unwrap
+from eyeshot.frontends.torch.weights import load_weights
 
 _LARGE = 64 * 1024
 _PATIENCE = 16
@@ -87,7 +88,7 @@ def load(reference: str, weights: str | None = None, *, initialised: bool = Fals
             case _:
                 loaded = _factory(reference, scheme, rest)
     if weights is not None:
-        _load_weights(loaded, Path(weights))
+        load_weights(loaded.model, loaded.name, Path(weights))
     loaded.model.eval()
     return loaded
 
@@ -329,32 +330,3 @@ def _same_every_time() -> Iterator[None]:
         torch.set_rng_state(states[0])
         random.setstate(states[1])
         np.random.set_state(states[2])  # noqa: NPY002 - as above
-
-
-def _load_weights(loaded: Loaded, path: Path) -> None:
-    if find_spec("safetensors") is None:
-        raise MissingExtraError(
-            'reading weights needs safetensors: pip install safetensors (or "eyeshot[demo]")'
-        )
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise InputError(f"weights {str(path)!r}: there is no such file")
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise InputError(f"weights {str(path)!r}: this is no .safetensors file ({error})") from error
-    own = loaded.model.state_dict()
-    wrong = [f"{key} is missing from the file" for key in own if key not in state]
-    wrong += [f"{key} is not in the model" for key in state if key not in own]
-    wrong += [
-        f"{key} is {tuple(state[key].shape)} in the file, {tuple(own[key].shape)} in the model"
-        for key in own.keys() & state.keys()
-        if own[key].shape != state[key].shape
-    ]
-    if wrong:
-        more = f"\n  and {len(wrong) - 6} more" if len(wrong) > 6 else ""
-        listed = "".join(f"\n  {line}" for line in wrong[:6]) + more
-        raise InputError(f"weights {str(path)!r} do not fit {loaded.name} in {len(wrong)} places:{listed}")
-    loaded.model.load_state_dict(state)
