@@ -9,6 +9,7 @@ REASONS: dict[str, str] = {
     "data-dependent-shape": "which elements are kept, and how many, depends on data",
     "kernels-differ": "the framework's kernels pick different elements here; what any of them reads counts",
     "large-static-mask": "a static mask over several axes is too large to hold as a table",
+    "loop": "how often a loop runs is computed, or it is too long to be followed; what its steps may hand on counts",
     "lost-mask": "a static mask went through an op that does not hand it on, so what it hides counts from there",
     "many-terms": "a field of very many pieces was united, so units count what their neighbours read too",
     "mask-varies": "the static attention mask differs along batch or heads; the union of its supports counts",
