@@ -1,0 +1,1 @@
+"""Lowerings of Keras layers, one file a family."""
