@@ -13,11 +13,11 @@ import sys
 from pathlib import Path
 
 import onnx
-from tools.onnx_nodes.report import shown, write
 
 from eyeshot.jobs import Job, Limits, run, stored
 from tools.onnx_nodes.cases import load
 from tools.onnx_nodes.check import check_named
+from tools.onnx_nodes.report import shown, write
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "build" / "onnx_nodes.jsonl"

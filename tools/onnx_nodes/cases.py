@@ -93,6 +93,28 @@ def _case(test: Any, twins: tuple[Case, ...] = ()) -> Case:
     )
 
 
+def frozen(case: Case) -> Case | None:
+    """The test with its integers (indices, axes, shapes) as constants of the model; None where it has none.
+
+    The first input stays one: integers there are data.
+    """
+    names = [
+        name
+        for name, value in list(case.inputs.items())[1:]
+        if isinstance(value, np.ndarray) and value.dtype.name in {"int32", "int64"}
+    ]
+    if not names:
+        return None
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    kept = [given for given in model.graph.input if given.name not in names]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    model.graph.initializer.extend(numpy_helper.from_array(case.inputs[name], name) for name in names)
+    inputs = {name: value for name, value in case.inputs.items() if name not in names}
+    return Case(f"{case.name} (frozen)", model, inputs)
+
+
 def _plain(value: Any) -> Any:
     if value is None:
         return None

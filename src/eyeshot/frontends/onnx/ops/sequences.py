@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eyeshot.frontends.onnx.context import Context, Item, Value, lowers
+from eyeshot.frontends.onnx.elements import Elements
 from eyeshot.graph import Ref
 
 
@@ -20,10 +21,10 @@ def sequence_empty(ctx: Context) -> list[Any]:
     return [[]]
 
 
-@lowers("SequenceLength", dtype="int64")
-def sequence_length(ctx: Context, sequence: list[Value]) -> Ref:
+@lowers("SequenceLength")
+def sequence_length(ctx: Context, sequence: list[Value]) -> Value:
     """How many tensors there are: a constant."""
-    return ctx.constant(())
+    return ctx.typed(ctx.constant(()), "int64", Elements.of(len(sequence)))
 
 
 @lowers("SequenceAt")
@@ -108,7 +109,7 @@ def optional_get_element(ctx: Context, content: Any) -> list[Item]:
     return [ctx.inputs[0]]
 
 
-@lowers("OptionalHasElement", dtype="bool")
-def optional_has_element(ctx: Context, content: Any = None) -> Ref:
+@lowers("OptionalHasElement")
+def optional_has_element(ctx: Context, content: Any = None) -> Value:
     """Whether the optional holds anything: a constant."""
-    return ctx.constant(())
+    return ctx.typed(ctx.constant(()), "bool", Elements.of(content is not None, "bool"))
