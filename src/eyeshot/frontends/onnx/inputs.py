@@ -146,7 +146,7 @@ def _item(
         said is not None
         and not _is_shape(said)
         and not doubled
-        and isinstance(said, np.ndarray | int | float | bool | list)
+        and isinstance(said, np.ndarray | np.generic | int | float | bool | list)
     ):
         held = np.asarray(said)
         elements = Elements(lambda: held)

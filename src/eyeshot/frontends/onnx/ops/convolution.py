@@ -35,9 +35,7 @@ def conv(
     return _convolved(ctx, x, weight, bias, found, group)
 
 
-def _convolved(
-    ctx: Context, x: Ref, weight: Ref, bias: Ref | None, found: Windows, group: int
-) -> Ref:
+def _convolved(ctx: Context, x: Ref, weight: Ref, bias: Ref | None, found: Windows, group: int) -> Ref:
     maps, extents = found
     ctx.macs += x.shape[0] * prod(extents) * prod(weight.shape)
     return compounds.convolution(ctx, x, weight, bias, maps, extents, groups=group)
@@ -61,7 +59,9 @@ def conv_integer(
     """As `conv`; zero points that are computed are read by every output."""
     found = windows(ctx, x.shape[2:], weight.shape[2:], strides, pads, dilations, auto_pad)
     out = _convolved(ctx, x, weight, None, found, group)
-    return ctx.pointwise(out, *_shared(ctx, out, x_zero), *_shared(ctx, out, weight_zero, axis=1), shape=out.shape)
+    return ctx.pointwise(
+        out, *_shared(ctx, out, x_zero), *_shared(ctx, out, weight_zero, axis=1), shape=out.shape
+    )
 
 
 def _shared(ctx: Context, out: Ref, number: Ref | None, axis: int | None = None) -> list[Ref]:
@@ -126,13 +126,23 @@ def conv_transpose(
     extents: list[int] = []
     for axis, (n, k, s, d, e) in enumerate(zip(x.shape[2:], kernel, stride, dilation, extra, strict=True)):
         full = s * (n - 1) + e + d * (k - 1) + 1
-        wanted = list(output_shape)[-rank:][axis] if output_shape else n * s if auto_pad.startswith("SAME") else None
+        wanted = (
+            list(output_shape)[-rank:][axis]
+            if output_shape
+            else n * s
+            if auto_pad.startswith("SAME")
+            else None
+        )
         if wanted is None:
             low, high = (0, 0) if auto_pad == "VALID" else (given[axis], given[axis + rank])
             wanted = full - low - high
         else:
             total = full - wanted
-            low = total // 2 if auto_pad == "SAME_UPPER" or (ctx.opset < 11 and auto_pad != "SAME_LOWER") else -(-total // 2)
+            low = (
+                total // 2
+                if auto_pad == "SAME_UPPER" or (ctx.opset < 11 and auto_pad != "SAME_LOWER")
+                else -(-total // 2)
+            )
         maps.append(turned(k, s, low, d))
         extents.append(wanted)
     ctx.bounded(extents)

@@ -16,7 +16,15 @@ from eyeshot.relations import Table
 
 @lowers("BatchNormalization")
 def batch_norm(
-    ctx: Context, x: Ref, scale: Ref, bias: Ref, mean: Ref, variance: Ref, *, spatial: int = 1, is_test: int = 0
+    ctx: Context,
+    x: Ref,
+    scale: Ref,
+    bias: Ref,
+    mean: Ref,
+    variance: Ref,
+    *,
+    spatial: int = 1,
+    is_test: int = 0,
 ) -> list[Ref]:
     """Each element reads itself; where statistics are outputs (training) all that it is normalised with."""
     if ctx.outputs < 2 or (is_test and ctx.opset < 7):
@@ -36,7 +44,15 @@ def batch_norm_with_mode(
 
 
 def _trained(
-    ctx: Context, x: Ref, scale: Ref, bias: Ref, mean: Ref, variance: Ref, *, outputs: int, spatial: bool = True
+    ctx: Context,
+    x: Ref,
+    scale: Ref,
+    bias: Ref,
+    mean: Ref,
+    variance: Ref,
+    *,
+    outputs: int,
+    spatial: bool = True,
 ) -> list[Ref]:
     """The result, and running and current statistics of each channel (of each element, unless ``spatial``)."""
     axes = [0, *range(2, len(x.shape))] if spatial else [0]

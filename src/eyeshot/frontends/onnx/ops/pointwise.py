@@ -175,5 +175,3 @@ def axes_of(ctx: Context, axes: Sequence[int], rank: int) -> list[int]:
     if len(set(found)) < len(found) or not all(0 <= axis < rank for axis in found):
         raise FileFormatError(f"{ctx.label} names axes {list(axes)} of a tensor with {rank}")
     return found
-
-

@@ -26,7 +26,9 @@ def average_pool(
 ) -> Ref:
     """Each output reads a dilated window per spatial axis; whether padding counts changes the divisor alone."""
     kernel = kernel_shape or x.shape[2:]
-    maps, extents = windows(ctx, x.shape[2:], kernel, strides, pads, dilations, auto_pad, ceil=bool(ceil_mode))
+    maps, extents = windows(
+        ctx, x.shape[2:], kernel, strides, pads, dilations, auto_pad, ceil=bool(ceil_mode)
+    )
     pairs = zip(maps, extents, strict=True)
     return ctx.along(x, dict(enumerate(pairs, 2)), summarises=True)
 

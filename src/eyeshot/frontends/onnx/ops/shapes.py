@@ -79,7 +79,9 @@ def unsqueeze(ctx: Context, x: Ref, given: Ref | None = None, *, axes: Sequence[
     listed = ctx.argument(axes, 1, "axes") or []
     new = axes_of(ctx, listed, len(x.shape) + len(listed))
     extents = iter(x.shape)
-    return ctx.reshape(x, tuple(1 if axis in new else next(extents) for axis in range(len(x.shape) + len(new))))
+    return ctx.reshape(
+        x, tuple(1 if axis in new else next(extents) for axis in range(len(x.shape) + len(new)))
+    )
 
 
 @lowers("Expand")
@@ -104,5 +106,7 @@ def tile(ctx: Context, x: Ref, repeats: Ref) -> Ref:
 
 def _repeated(ctx: Context, x: Ref, times: dict[int, int]) -> Ref:
     shape = ctx.bounded(n * times.get(axis, 1) for axis, n in enumerate(x.shape))
-    changed = {axis: (tiled(count, x.shape[axis]), shape[axis]) for axis, count in times.items() if count != 1}
+    changed = {
+        axis: (tiled(count, x.shape[axis]), shape[axis]) for axis, count in times.items() if count != 1
+    }
     return ctx.along(x, changed) if changed else x

@@ -38,7 +38,9 @@ def windows(
     extents: list[int] = []
     for axis, (n, k, s, d) in enumerate(steps):
         if k < 1 or s < 1 or d < 1:
-            raise FileFormatError(f"{ctx.label} has kernel {k}, stride {s}, dilation {d} along axis {axis + 2}")
+            raise FileFormatError(
+                f"{ctx.label} has kernel {k}, stride {s}, dilation {d} along axis {axis + 2}"
+            )
         span = d * (k - 1) + 1
         low, high = around[axis], around[axis + rank]
         if auto_pad.startswith("SAME"):
