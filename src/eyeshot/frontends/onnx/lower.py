@@ -125,9 +125,8 @@ class Lowering:
             elements = (
                 Elements(blob.array, (), self._pool) if prod(shape) <= self.budget.limits.constant else None
             )
-            scope.items[blob.name] = Value(self.ctx.constant(shape), blob.dtype, elements)
-            if shape and blob.dtype.startswith(_LEARNED):
-                self.weights[blob.name] = prod(shape)
+            value = scope.items[blob.name] = Value(self.ctx.constant(shape), blob.dtype, elements)
+            self.weights[blob.name] = _learned(value)
         for sparse in graph.sparse:
             if sparse.values is not None:
                 shape = self.budget.shape(sparse.shape, f"the tensor {sparse.values.name!r}")
@@ -148,14 +147,17 @@ class Lowering:
                         self._name(node, name, item, scope)
             if len(tensors) > own:
                 tensors[own].macs = self.ctx.macs
-            weights = self._weights(node, constant=len(tensors) == own)
+            weights = self._weights(node, scope, constant=len(tensors) == own)
             if top and len(tensors) > own:
                 self.records.append(Record(node, before, own, len(tensors), weights))
 
-    def _weights(self, node: Node, *, constant: bool) -> int:
+    def _weights(self, node: Node, scope: Scope, *, constant: bool) -> int:
         """Elements of the weights that this node is the first to use; made of weights alone, it hands them on."""
         running = 3 if node.op == "BatchNormalization" else len(node.inputs)
         count = sum(self.weights.pop(name, 0) for name in node.inputs[:running])
+        if node.op == "Constant":
+            item = scope.items.get(node.outputs[0])
+            count = _learned(item) if isinstance(item, Value) else 0
         if constant and count and node.outputs:
             self.weights[node.outputs[0]] = count
         return 0 if constant else count
@@ -339,6 +341,11 @@ def _opsets(listed: Iterable[Any]) -> dict[str, int]:
 
 def _op_name(node: Node) -> str:
     return f"{node.domain}.{node.op}" if _domain(node.domain) else node.op
+
+
+def _learned(value: Value) -> int:
+    """Elements of a constant that may be a weight: of whole numbers only the short ones of quantized networks are."""
+    return prod(value.ref.shape) if value.ref.shape and value.dtype.startswith(_LEARNED) else 0
 
 
 def _graphs(attribute: Attribute) -> list[Graph]:

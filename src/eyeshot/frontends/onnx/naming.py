@@ -111,18 +111,28 @@ def _scopes(node: Node) -> list[tuple[str, str]]:
         kinds = [name.rpartition(".")[2] for name in _QUOTED.findall(found.get(CLASSES, ""))]
         kinds += [""] * (len(paths) - len(kinds))
         return [(path, kind) for path, kind in zip(paths, kinds, strict=False) if path]
-    parts = [part for part in node.name.split("/")[:-1] if part]
+    if "/" not in node.name:
+        return []
+    parts = [part for part in node.name.partition(";")[0].split("/") if part]
+    return _listed(parts[:-1]) if node.name.startswith("/") else _nested(parts, node.op)
+
+
+def _listed(parts: Sequence[str]) -> list[tuple[str, str]]:
+    """PyTorch's, where a module in a list has the list's name before its own: /layer1/layer1.0/conv1/Conv."""
     scopes: list[tuple[str, str]] = []
     before = path = ""
     for part in parts:
-        # PyTorch names a module in a list by the list's name and its own: /layer1/layer1.0/conv1/Conv.
         inside = before and part.startswith(f"{before}.")
         path = f"{path.removesuffix(before)}{part}" if inside else f"{path}.{part}".lstrip(".")
-        if inside:
-            scopes = [each for each in scopes if each[0] != path]
         scopes.append((path, ""))
         before = part
     return scopes
+
+
+def _nested(parts: Sequence[str], op: str) -> list[tuple[str, str]]:
+    """TensorFlow's, where operators lie in modules under names of their own: model/conv1/BiasAdd."""
+    paths = [".".join(parts[: depth + 1]) for depth in range(len(parts))]
+    return [*((path, "") for path in paths[:-1]), (paths[-1], op)]
 
 
 def _properties(node: Node) -> dict[str, str]:
