@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from eyeshot.frontends.onnx.context import Context, lowers
 from eyeshot.graph import Ref
 
@@ -54,6 +56,12 @@ def adam(ctx: Context, rate: Ref, count: Ref, *tensors: Ref, norm_coefficient: f
         for x, one, two in zip(_both(ctx, xs, slopes), *moments, strict=True)
     ]
     return [*new, *moments[0], *moments[1]]
+
+
+@lowers("Gradient", domain=TRAINING)
+def gradient(ctx: Context, *tensors: Ref, xs: Sequence[str]) -> list[Ref]:
+    """Slopes, one tensor for each that is named first: each may read everything that the differentiated value does."""
+    return [ctx.dense(tensors, x.shape, "unknown-op") for x in tensors[: len(xs)]]
 
 
 def _groups(tensors: tuple[Ref, ...], count: int) -> list[tuple[Ref, ...]]:
