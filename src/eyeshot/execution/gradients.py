@@ -147,7 +147,7 @@ class Gradients:
                     "target= has to return one number (a tensor of one element), summed over images"
                 )
             return own.reshape(())
-        elements = region.clamp(min=0) if self._target.rectified else region
+        elements = region.relu() if self._target.rectified else region
         flat = elements.reshape(len(elements), -1)
         return (flat.sum(1) if self._target.reduce == "sum" else flat.mean(1)).sum()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,8 +37,9 @@ class Target:
 def central(report: Report, layer: str, *, upper_left: bool = False) -> Region:
     """The central unit of a layer with all of its channels: index ``n // 2`` along the axes on which fields move.
 
-    Tokens are taken as the grid of patches that they came from, behind as many class tokens as there are more.
-    ``upper_left`` takes ``(n - 1) // 2`` instead: of the four that share the middle of an even grid, the first.
+    Where every unit sees everything, a map is known by the proportions of maps before it, and tokens are taken as the
+    grid of patches that they came from, behind as many class tokens as there are more. ``upper_left`` takes
+    ``(n - 1) // 2`` instead: of the four that share the middle of an even grid, the first.
 
     Raises
     ------
@@ -47,9 +49,11 @@ def central(report: Report, layer: str, *, upper_left: bool = False) -> Region:
     field = report[layer]
     own = range(1, len(field.shape))
     moving = _moving(field)
-    if len(moving) == len(report.axes):
+    if len(moving) != len(report.axes):
+        moving = _like_a_map_before(report, field)
+    if moving:
         return tuple((field.shape[axis] - upper_left) // 2 if axis in moving else None for axis in own)
-    for grid in _grids_before(report, field):
+    for grid in _grids_before(report, field) if len(field.shape) == 3 else ():
         tokens = [axis for axis in own if field.shape[axis] >= prod(grid) > 1]
         if tokens:
             axis = min(tokens, key=lambda candidate: field.shape[candidate])
@@ -59,6 +63,20 @@ def central(report: Report, layer: str, *, upper_left: bool = False) -> Region:
     raise QuestionError(
         f"units of {layer!r} {field.shape} have no places on the input: give unit= by its full index"
     )
+
+
+def _like_a_map_before(report: Report, field: Field) -> list[int]:
+    """Neighbouring axes, the last or those behind the batch, in the proportions of the last map before; none if none is."""
+    rank = len(report.axes)
+    if len(field.shape) != rank + 2:
+        return []
+    for grid in _grids_before(report, field):
+        for first in (2, 1):
+            extents = field.shape[first : first + rank]
+            factors = {Fraction(whole, part or 1) for whole, part in zip(grid, extents, strict=True)}
+            if len(factors) == 1 and (rank > 1 or factors == {1}):
+                return list(range(first, first + rank))
+    return []
 
 
 def _grids_before(report: Report, field: Field) -> Iterator[tuple[int, ...]]:
