@@ -29,6 +29,7 @@ __all__ = [
     "UnsupportedOpError",
     "__version__",
     "analyze",
+    "explain",
     "parse",
     "receptive_field",
     "verify",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from eyeshot.geometry import Box, receptive_field
     from eyeshot.pipeline import analyze
     from eyeshot.proof import verify
+    from eyeshot.views.explain import explain
 else:
     # Hidden from type checkers, to whom a module __getattr__ makes every misspelt name legal.
     _HOMES = {
@@ -62,6 +64,7 @@ else:
         "Report": "fields",
         "Spec": "frontends.spec.tree",
         "analyze": "pipeline",
+        "explain": "views.explain",
         "parse": "frontends.spec.parsing",
         "receptive_field": "geometry",
         "verify": "proof",

@@ -57,15 +57,23 @@ def route(
 
 def names_on(graph: Graph, steps: Sequence[Step]) -> tuple[str, ...]:
     """The route as users know it: the input, then the module (or op, outside of modules) of each step, without repeats."""
-    inputs = {number: name for name, number in graph.inputs.items()}
+    owners = owners_of(graph)
+    held = [owners[step.node] for step in steps if step.node < len(owners)]
+    return tuple(name for place, name in enumerate(held) if not place or held[place - 1] != name)
+
+
+def owners_of(graph: Graph) -> list[str]:
+    """For every node, up to the last with a name, the input, or the module (else the op) that computes it."""
     last = -1
     owners: list[str] = []
     for tensor in graph.tensors:
         # What an op computes on the way to its tensor has the numbers up to it.
         owners += [tensor.module or tensor.name] * (tensor.node - last)
         last = max(last, tensor.node)
-    held = [inputs.get(step.node) or owners[step.node] for step in steps if step.node < len(owners)]
-    return tuple(name for place, name in enumerate(held) if not place or held[place - 1] != name)
+    for name, number in graph.inputs.items():
+        if number < len(owners):
+            owners[number] = name
+    return owners
 
 
 def _first(found: NDArray[np.bool_]) -> Index:

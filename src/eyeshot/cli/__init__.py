@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from eyeshot.cli.analyze import analyze
+from eyeshot.cli.explain import explain
 from eyeshot.cli.verify import verify
 
 ABOUT = (
@@ -33,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(analyze)
+app.command()(explain)
 app.command()(verify)
 
 

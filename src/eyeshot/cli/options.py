@@ -50,7 +50,8 @@ def sizes(given: list[tuple[str, tuple[int, ...]]] | None) -> Any:
     return named
 
 
-def _unit(text: str) -> Any:
+def unit_index(text: str) -> Any:
+    """A unit's index, ``0,*,3,3``."""
     from eyeshot.views.units import parse
 
     try:
@@ -80,7 +81,7 @@ InputSize = Annotated[
 ]
 Depth = Annotated[int | None, typer.Option(min=1, help=_DEPTH)]
 Layers = Annotated[str | None, typer.Option(metavar="GLOB", help=_LAYERS)]
-OneUnit = Annotated[Any, typer.Option(parser=_unit, metavar="N,C,H,W", help=_UNIT)]
+OneUnit = Annotated[Any, typer.Option(parser=unit_index, metavar="N,C,H,W", help=_UNIT)]
 About = Annotated[
     str | None, typer.Option("--input", metavar="NAME", help="The input that fields are about.")
 ]

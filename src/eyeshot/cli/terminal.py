@@ -19,7 +19,7 @@ PIPED = 160
 """Columns of a table that goes to a file or a pipe."""
 
 
-_PLAIN = str.maketrans("≠≤†‡~├└│╴─·", "!<*#~|'|--|")
+_PLAIN = str.maketrans("≠≤†‡~├└│╴─·⋅×−←→…", "!<*#~|'|--|*x-=>:")
 
 
 def page(renderable: RenderableType) -> str:
