@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,7 @@ class Hierarchy:
             self._ends.setdefault(visit.last, []).append(key)
             self._begins.setdefault(visit.first, []).append(key)
         self._parameters = _owned(program)
+        self._results = program.results
 
     def _give(self, program: Program, nodes: list[Any]) -> None:
         """Find what each call of a module gives to nodes outside it, or to the user; else what it made last."""
@@ -95,13 +96,18 @@ class Hierarchy:
         """Note the modules that finish with a node, innermost first."""
         for key in self._ends.get(place, ()):
             visit = self._visits[key]
-            found = [held for held in map(node, visit.given) if held is not None]
-            parts = _PARTS.get(visit.kind, ())
-            names = parts or ([""] if len(found) == 1 else [f".{number}" for number in range(len(found))])
-            outputs = {name: value(held) for name, held in zip(names, found, strict=False)}
+            stated = self._results.get(key) or list(zip(_parts(visit), visit.given, strict=False))
+            held = {name: node(tensor) for name, tensor in stated}
+            outputs = {name: value(tensor) for name, tensor in held.items() if tensor is not None}
             path, count = key
             owned = self._parameters.get(path, 0)
             self.finished.append(ModuleCall(path, count, visit.kind, outputs, visit.first_call, calls, owned))
+
+
+def _parts(visit: _Visit) -> Sequence[str]:
+    """What the parts of a module's result are called, as far as can be told."""
+    many = len(visit.given) != 1
+    return _PARTS.get(visit.kind) or ([f".{number}" for number in range(len(visit.given))] if many else [""])
 
 
 def _append(names: list[str], name: str) -> None:

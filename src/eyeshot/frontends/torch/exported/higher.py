@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 from eyeshot.errors import FileFormatError
 from eyeshot.frontends.torch.aliases import Node
 from eyeshot.frontends.torch.exported.schema import Subgraph
+from eyeshot.frontends.torch.trace import Value
 
 if TYPE_CHECKING:
     from eyeshot.frontends.torch.exported.replay import Replay
     from eyeshot.frontends.torch.exported.schema import Meta
 
-Higher = Callable[["Replay", list[Any], list["Meta"]], list[Node]]
+Higher = Callable[["Replay", list[Any], list["Meta"]], "list[Node] | None"]
 HIGHER: dict[str, Higher] = {}
 
 
 def higher(*ops: str) -> Callable[[Higher], Higher]:
-    """Register one function for several ops of higher order."""
+    """Register one function for several ops of higher order.
+
+    It is called with the arguments (a `Node` for every tensor, a `Subgraph` for every graph) and what is said of the
+    outputs; None where it cannot follow the graphs, and the op is an unknown one.
+    """
 
     def register(function: Higher) -> Higher:
         HIGHER.update({f"higher_order.{op}": function for op in ops})
@@ -64,6 +69,64 @@ def cond(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node]:
             )
         )
         for a, b, meta in zip(left, right, metas, strict=True)
+    ]
+
+
+@higher("scan")
+def scan(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | None:
+    """Step after step along the first axis: a state that each step hands on, and what each step gives, stacked."""
+    graph, states, inputs = args[0], list(args[1]), list(args[2])
+    more = _flat(args[3:])
+    if not isinstance(graph, Subgraph) or not inputs:
+        return None
+    given: list[list[Value]] = [[] for _ in metas[len(states) :]]
+    for step in range(inputs[0].shape[0]):
+        parts = [_part(replay, x, step) for x in inputs]
+        found = replay.inner(graph.record, [*states, *parts, *more])
+        states, made = found[: len(states)], found[len(states) :]
+        for values, node in zip(given, made, strict=True):
+            values.append(replay.value(node))
+    return [*states, *_stacked(replay, given, metas[len(states) :])]
+
+
+@higher("map_impl", "map")
+def mapped(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | None:
+    """The same graph for every index of the first axis, its outputs stacked."""
+    graph, inputs, more = args[0], list(args[1]), _flat(args[2:])
+    if not isinstance(graph, Subgraph) or not inputs:
+        return None
+    given: list[list[Value]] = [[] for _ in metas]
+    for step in range(inputs[0].shape[0]):
+        parts = [_part(replay, x, step) for x in inputs]
+        for values, node in zip(given, replay.inner(graph.record, [*parts, *more]), strict=True):
+            values.append(replay.value(node))
+    return _stacked(replay, given, metas)
+
+
+@higher("while_loop")
+def while_loop(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | None:
+    """Turn after turn, as long as the condition follows from constants alone."""
+    condition, body, states, more = args[0], args[1], list(args[2]), _flat(args[3:])
+    if not isinstance(condition, Subgraph) or not isinstance(body, Subgraph):
+        return None
+    while True:
+        verdict = [replay.value(node).known for node in replay.inner(condition.record, [*states, *more])]
+        if len(verdict) != 1 or verdict[0] is None:
+            return None
+        if not verdict[0].any():
+            return _fitting(replay, states, metas)
+        states = replay.inner(body.record, [*states, *more])
+
+
+def _part(replay: Replay, x: Node, index: int) -> Node:
+    shape = x.shape[1:]
+    return replay.fresh(replay.tape.emit("aten.select.int", (replay.value(x), 0, index), {}, shape, x.dtype))
+
+
+def _stacked(replay: Replay, given: list[list[Value]], metas: list[Meta]) -> list[Node]:
+    return [
+        replay.fresh(replay.tape.emit("aten.stack.default", (values, 0), {}, meta.shape, meta.dtype))
+        for values, meta in zip(given, metas, strict=True)
     ]
 
 

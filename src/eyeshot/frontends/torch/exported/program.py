@@ -37,12 +37,14 @@ class Placeholder:
 class Program:
     """One exported program. ``outputs`` are the parts of the result, by the names that `leaves` gives them.
 
-    ``ranges`` holds the extents that symbols may have.
+    ``results`` are the parts of what calls of modules return, by path and number of the call, where torch was asked to
+    preserve their signatures. ``ranges`` holds the extents that symbols may have.
     """
 
     graph: dict[str, Any]
     placeholders: list[Placeholder]
     outputs: list[tuple[str, dict[str, Any]]]
+    results: dict[tuple[str, int], list[tuple[str, str]]]
     ranges: dict[str, tuple[int, int | None]]
     budget: Budget
     notes: list[str] = field(default_factory=list)
@@ -180,7 +182,26 @@ def read(record: object, values: Values, budget: Budget) -> Program:
     named = [each for each in placeholders if each is not None]
     for each in named:
         get(graph["tensor_values"], each.name, dict)
-    return Program(graph, named, list(_outputs(signature, root, budget)), ranges, budget)
+    results = {
+        _call_of(call): _returned(call, budget) for call in calls[1:] if get(call, "signature", object)
+    }
+    return Program(graph, named, list(_outputs(signature, root, budget)), results, ranges, budget)
+
+
+def _call_of(record: object) -> tuple[str, int]:
+    """The path of a module and the number of its call: "norm@2" is the third call of norm."""
+    path, _, visit = get(record, "fqn", str).partition("@")
+    return path, int(visit) if visit.isdigit() and len(visit) < 9 else 0
+
+
+def _returned(record: object, budget: Budget) -> list[tuple[str, str]]:
+    """The names of the tensors that a call of a module returns, with those of its parts."""
+    signature = get(record, "signature", dict)
+    names = _leaves(_tree(get(signature, "out_spec", str), budget), "")
+    parts = [
+        (name, *union(output)) for name, output in zip(names, get(signature, "outputs", list), strict=False)
+    ]
+    return [(name, get(content, "name", str)) for name, kind, content in parts if kind == "as_tensor"]
 
 
 _HELD: dict[str, tuple[str, Origin]] = {

@@ -156,17 +156,9 @@ class Replay:
     def _call(self, args: list[Any], kwargs: dict[str, Any], metas: list[Meta]) -> list[Node]:
         """The outputs of the op at hand."""
         op = self.op
-        if op in HIGHER:
-            return HIGHER[op](self, args, metas)
-        if op in RULES:
-            try:
-                node = RULES[op](self, metas[0], *args, **kwargs)
-            except (TypeError, AttributeError) as error:
-                raise FileFormatError(
-                    f"{op} at {self._place} has arguments that it doesn't take: {error}"
-                ) from error
-            if node is not None:
-                return [node, *(self.fresh(Value(m.shape, m.dtype, "constant")) for m in metas[1:])]
+        known = HIGHER[op](self, args, metas) if op in HIGHER else self._ruled(args, kwargs, metas)
+        if known is not None:
+            return known
         values = tuple(self.values(item) for item in args)
         options = {key: self.values(item) for key, item in kwargs.items()}
         name = op.split(".")[1] if op.count(".") == 2 else ""
@@ -179,6 +171,20 @@ class Replay:
         if op in SPLITS and isinstance(args[0], Node):
             return self._parts(args[0], values, options, found, metas)
         return [self.fresh(value, ordered=meta.contiguous) for value, meta in zip(found, metas, strict=True)]
+
+    def _ruled(self, args: list[Any], kwargs: dict[str, Any], metas: list[Meta]) -> list[Node] | None:
+        """The outputs of the op at hand if it has a rule."""
+        if self.op not in RULES:
+            return None
+        try:
+            node = RULES[self.op](self, metas[0], *args, **kwargs)
+        except (TypeError, AttributeError) as error:
+            raise FileFormatError(
+                f"{self.op} at {self._place} has arguments that it doesn't take: {error}"
+            ) from error
+        if node is None:
+            return None
+        return [node, *(self.fresh(Value(meta.shape, meta.dtype, "constant")) for meta in metas[1:])]
 
     @property
     def _place(self) -> str:
