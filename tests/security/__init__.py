@@ -1,0 +1,1 @@
+"""What a stranger's file may do to whoever opens it: nothing."""

@@ -1,0 +1,579 @@
+"""Small ONNX files that ask for much: of memory, of time, of depth, or of numbers that are none."""
+
+import struct
+
+from tests.security.case import ANSWERED, REFUSED, Hostile
+from tests.security.protobuf import (
+    BOOL,
+    INT64,
+    STRING,
+    field,
+    function,
+    graph,
+    message,
+    model,
+    node,
+    tensor,
+    value_info,
+)
+
+HUGE = 1 << 62
+EITHER = REFUSED | ANSWERED | {4, 6}
+"""Where a bound on what it costs is all that matters: shapes that do not fit (4), ops that are unknown (6)."""
+
+
+def _asks(kind, inputs="x big", *, values=(HUGE, HUGE), codes=REFUSED, **attributes):
+    """One op whose output's shape stands in a tensor."""
+    return Hostile(".onnx", model(node(kind, inputs, "y", **attributes), tensors=[tensor("big", values)]), codes)
+
+
+def _floats(name, *values):
+    return tensor(name, [float(value) for value in values])
+
+
+def _loop(trips, body, **more):
+    """A Loop of so many trips over the value "x"."""
+    inner = graph(
+        [*body, node("Identity", "go", "on")],
+        inputs=[value_info("i", (), INT64), value_info("go", (), BOOL), value_info("v", None)],
+        outputs=[value_info("on", (), BOOL), value_info("w", None)],
+    )
+    return model(
+        node("Loop", ["trips", "", "x"], "y", body=inner),
+        tensors=[tensor("trips", [trips], [])],
+        **more,
+    )
+
+
+def _laughs(levels, calls):
+    """Functions that call one another: calls ** levels nodes, if all were written out."""
+    made = [function("f0", "a", "b", [node("Relu", "a", "b")])]
+    for level in range(1, levels):
+        names = ["a", *(f"t{number}" for number in range(calls - 1)), "b"]
+        made.append(
+            function(
+                f"f{level}",
+                "a",
+                "b",
+                [
+                    node(f"f{level - 1}", names[number], names[number + 1], domain="own")
+                    for number in range(calls)
+                ],
+            )
+        )
+    return model(node(f"f{levels - 1}", "x", "y", domain="own"), functions=made)
+
+
+def _nested_if(levels):
+    inner = graph([node("Identity", "x", "y")], outputs=[value_info("y", None)])
+    for _ in range(levels):
+        inner = graph([node("If", "c", "y", then_branch=inner, else_branch=inner)], outputs=[value_info("y", None)])
+        inner = {number: value for number, value in inner.items() if value}
+    return inner
+
+
+def _deep_attributes(levels):
+    """Graphs in attributes of nodes in graphs, written from the inside out."""
+    inner = message(graph([node("Identity", "x", "y")]))
+    for _ in range(levels):
+        inner = message({1: message({4: "If", 5: message({1: "then_branch", 6: inner, 20: 5})})})
+    return message({1: 10, 7: inner, 8: {2: 21}})
+
+
+def _deep_types(levels):
+    kind = message({1: {1: 1}})
+    for _ in range(levels):
+        kind = message({4: {1: kind}})
+    return message({1: 10, 7: {11: {1: "x", 2: kind}}, 8: {2: 21}})
+
+
+def _chain(kind, count, **attributes):
+    """Op after op, each growing what the one before made."""
+    nodes = [node(kind, f"v{number}", f"v{number + 1}", **attributes) for number in range(count)]
+    return model(node("Identity", "x", "v0"), *nodes, output=f"v{count}")
+
+
+def _doubling(count):
+    nodes = [node("Concat", f"v{n} v{n}", f"v{n + 1}", axis=3) for n in range(count)]
+    return model(node("Identity", "x", "v0"), *nodes, output=f"v{count}")
+
+
+def _sequence_doubling(count):
+    nodes = [node("SequenceConstruct", f"v{n} v{n}", f"v{n + 1}") for n in range(count)]
+    return model(node("Identity", "x", "v0"), *nodes, node("SequenceLength", f"v{count}", "y"))
+
+
+CASES = {
+    # Shape bombs
+    "ConstantOfShape of 2**62 elements": Hostile(
+        ".onnx",
+        model(
+            node("ConstantOfShape", "big", "c"),
+            node("Add", "x c", "y"),
+            tensors=[tensor("big", [HUGE])],
+        ),
+    ),
+    "ConstantOfShape of 256 GiB in 99 bytes": Hostile(
+        ".onnx",
+        message(
+            {
+                1: 10,
+                7: {1: [node("ConstantOfShape", "s", "y")], 5: [tensor("s", [1 << 36])], 12: [value_info("y", None)]},
+                8: {2: 21},
+            }
+        ),
+        REFUSED | {4},
+    ),
+    "ConstantOfShape of products that overflow": Hostile(
+        ".onnx",
+        model(
+            node("ConstantOfShape", "big", "c"),
+            node("Expand", "x big", "y"),
+            tensors=[tensor("big", [1 << 32] * 2)],
+        ),
+    ),
+    "ConstantOfShape of negative extents": Hostile(
+        ".onnx",
+        model(node("ConstantOfShape", "big", "c"), node("Add", "x c", "y"), tensors=[tensor("big", [-5, -(1 << 63)])]),
+    ),
+    "Expand": _asks("Expand", values=(HUGE, 1, 1, 1, 1)),
+    "Expand by a computed 2**40": Hostile(
+        ".onnx",
+        model(
+            node("Mul", "big big", "more"),
+            node("Mul", "more more", "most"),
+            node("Expand", "x most", "y"),
+            tensors=[tensor("big", [1 << 10] * 5)],
+        ),
+    ),
+    "Tile": _asks("Tile", values=(1, 1, HUGE, HUGE)),
+    "Tile of negative repeats": _asks("Tile", values=(1, 1, -1, -HUGE)),
+    "Reshape": _asks("Reshape", values=(HUGE, -1), codes=REFUSED | {4}),
+    "Reshape to several unknowns": _asks("Reshape", values=(-1, -1), codes=REFUSED | {4}),
+    "Reshape to minus seven": _asks("Reshape", values=(-7, 192), codes=REFUSED | {4}),
+    "Range": Hostile(
+        ".onnx",
+        model(
+            node("Range", "zero big one", "r"),
+            node("Gather", "x r", "y", axis=3),
+            tensors=[tensor("zero", [0], []), tensor("one", [1], []), tensor("big", [HUGE], [])],
+        ),
+    ),
+    "Range in steps of nothing": Hostile(
+        ".onnx",
+        model(
+            node("Range", "zero big zero", "r"),
+            node("Gather", "x r", "y", axis=3),
+            tensors=[tensor("zero", [0], []), tensor("big", [9], [])],
+        ),
+        EITHER,
+    ),
+    "Range of floats without end": Hostile(
+        ".onnx",
+        model(
+            node("Range", "zero big one", "r"),
+            node("Cast", "r", "q", to=INT64),
+            node("Gather", "x q", "y", axis=3),
+            tensors=[
+                tensor("zero", [0.0], []),
+                tensor("one", [1e-30], []),
+                tensor("big", [float("inf")], []),
+            ],
+        ),
+    ),
+    "Resize by 1e9": Hostile(
+        ".onnx", model(node("Resize", ["x", "", "s"], "y"), tensors=[_floats("s", 1, 1, 1e9, 1e9)])
+    ),
+    "Resize by not a number": Hostile(
+        ".onnx",
+        model(node("Resize", ["x", "", "s"], "y"), tensors=[_floats("s", 1, 1, float("nan"), float("inf"))]),
+        REFUSED | {4},
+    ),
+    "Resize to 2**62": Hostile(
+        ".onnx", model(node("Resize", ["x", "", "", "s"], "y"), tensors=[tensor("s", [1, 3, HUGE, 8])])
+    ),
+    "Resize, cubic, to a wide kernel": Hostile(
+        ".onnx",
+        model(
+            node("Resize", ["x", "", "", "s"], "y", mode="cubic", antialias=1),
+            shape=(1, 1, 1 << 20, 1),
+            tensors=[tensor("s", [1, 1, 1 << 19, 1])],
+        ),
+        EITHER,
+    ),
+    "Pad": Hostile(
+        ".onnx", model(node("Pad", "x p", "y"), tensors=[tensor("p", [0, 0, HUGE, 0, 0, 0, HUGE, 0])])
+    ),
+    "Pad, reflecting, beyond the input": Hostile(
+        ".onnx",
+        model(node("Pad", "x p", "y", mode="reflect"), tensors=[tensor("p", [0, 0, 0, 1 << 40, 0, 0, 0, 0])]),
+        REFUSED | {4},
+    ),
+    "Pad of less than nothing": Hostile(
+        ".onnx",
+        model(node("Pad", "x p", "y"), tensors=[tensor("p", [0, 0, -100, 0, 0, 0, -100, 0])]),
+        REFUSED | {4},
+    ),
+    "OneHot": Hostile(
+        ".onnx",
+        model(
+            node("OneHot", "x depth v", "y"),
+            kind=INT64,
+            tensors=[tensor("depth", [HUGE], []), tensor("v", [0, 1])],
+        ),
+    ),
+    "EyeLike and CumSum of a long input": Hostile(
+        ".onnx",
+        model(node("EyeLike", "x", "e"), node("MatMul", "x e", "y"), shape=(1 << 23, 1 << 23)),
+    ),
+    "ConvTranspose, output_padding": Hostile(
+        ".onnx",
+        model(
+            node("ConvTranspose", "x w", "y", output_padding=[HUGE, HUGE], strides=[HUGE, HUGE]),
+            tensors=[tensor("w", [0.0] * 27, [3, 1, 3, 3])],
+        ),
+        REFUSED | {4},
+    ),
+    "ConvTranspose, strides": Hostile(
+        ".onnx",
+        model(
+            node("ConvTranspose", "x w", "y", strides=[1 << 40, 1]),
+            tensors=[tensor("w", [0.0] * 27, [3, 1, 3, 3])],
+        ),
+    ),
+    "ConvTranspose, output_shape": Hostile(
+        ".onnx",
+        model(
+            node("ConvTranspose", "x w", "y", output_shape=[HUGE, HUGE]),
+            tensors=[tensor("w", [0.0] * 27, [3, 1, 3, 3])],
+        ),
+    ),
+    "Conv of a kernel of 2**62": Hostile(
+        ".onnx",
+        model(node("Conv", "x w", "y"), tensors=[tensor("w", [], [3, 3, HUGE, HUGE])]),
+        REFUSED | {4},
+    ),
+    "Conv of strides of nothing": Hostile(
+        ".onnx",
+        model(
+            node("Conv", "x w", "y", strides=[0, 0], dilations=[0, -1]),
+            tensors=[tensor("w", [0.0] * 27, [1, 3, 3, 3])],
+        ),
+        REFUSED | {4},
+    ),
+    "Conv of -1 groups": Hostile(
+        ".onnx",
+        model(node("Conv", "x w", "y", group=-1), tensors=[tensor("w", [0.0] * 27, [1, 3, 3, 3])]),
+        REFUSED | {4},
+    ),
+    "Conv of as many groups as there are channels, and too many": Hostile(
+        ".onnx",
+        model(
+            node("Conv", "x w", "y", group=1 << 24),
+            shape=(1, 1 << 24, 1, 1),
+            tensors=[tensor("w", [], [1 << 24, 1, 1, 1])],
+        ),
+        EITHER,
+    ),
+    "MaxPool, kernel and pads of 2**62": Hostile(
+        ".onnx",
+        model(node("MaxPool", "x", "y", kernel_shape=[HUGE, HUGE], pads=[HUGE] * 4, strides=[1, 1])),
+        REFUSED | {4},
+    ),
+    "AveragePool, a kernel for each of 2**23 units": Hostile(
+        ".onnx",
+        model(
+            node("AveragePool", "x", "y", kernel_shape=[1 << 21], pads=[1 << 20, (1 << 20) - 1]),
+            shape=(1, 1, 1 << 22),
+        ),
+        EITHER,
+    ),
+    "Concat, doubling 60 times": Hostile(".onnx", _doubling(60)),
+    "SequenceConstruct, doubling 60 times": Hostile(".onnx", _sequence_doubling(60), EITHER),
+    "Unsqueeze, a thousand axes": Hostile(
+        ".onnx",
+        model(node("Unsqueeze", "x a", "y"), tensors=[tensor("a", list(range(1000)))]),
+        REFUSED | {4},
+    ),
+    "an outer sum of long inputs": Hostile(
+        ".onnx",
+        model(
+            node("Reshape", "x tall", "a"),
+            node("Reshape", "x wide", "b"),
+            node("Add", "a b", "y"),
+            shape=(1 << 22,),
+            tensors=[tensor("tall", [-1, 1]), tensor("wide", [1, -1])],
+        ),
+        EITHER,
+    ),
+    "Transpose and Reshape that shred an axis": Hostile(
+        ".onnx",
+        model(
+            *(
+                made
+                for n in range(20)
+                for made in (
+                    node("Transpose", f"v{n}", f"t{n}", perm=[1, 0]),
+                    node("Reshape", f"t{n} s{n % 2}", f"v{n + 1}"),
+                )
+            ),
+            node("Reshape", "x s0", "v0"),
+            shape=(2310 * 1024,),
+            output="v20",
+            tensors=[tensor("s0", [2310, -1]), tensor("s1", [1024, -1])],
+        ),
+        EITHER,
+    ),
+    "an Einsum of fifty letters": Hostile(
+        ".onnx",
+        model(
+            node(
+                "Einsum",
+                ["x"] * 12,
+                "y",
+                equation=",".join("abcd efgh ijkl mnop qrst uvwx ABCD EFGH IJKL MNOP QRST UVWX".split()) + "->",
+            )
+        ),
+        EITHER,
+    ),
+    "an Einsum of a million letters": Hostile(
+        ".onnx", lambda: model(node("Einsum", "x", "y", equation="a" * 1_000_000 + "->a")), REFUSED | {4, 6}
+    ),
+    # Control flow
+    "a Loop of 2**62 trips": Hostile(".onnx", _loop(HUGE, [node("Relu", "v", "w")]), EITHER),
+    "a Loop of 2**62 trips that grows": Hostile(
+        ".onnx", _loop(HUGE, [node("Concat", "v v", "w", axis=3)]), EITHER
+    ),
+    "a Loop of 60 trips that doubles": Hostile(".onnx", _loop(60, [node("Concat", "v v", "w", axis=3)]), EITHER),
+    "a Loop of -1 trips": Hostile(".onnx", _loop(-1, [node("Relu", "v", "w")]), EITHER),
+    "a Scan of a million steps": Hostile(
+        ".onnx",
+        model(
+            node(
+                "Scan",
+                "x x",
+                "s y",
+                num_scan_inputs=1,
+                body=graph(
+                    [node("Add", "a b", "c"), node("Identity", "c", "d")],
+                    inputs=[value_info("a", None), value_info("b", None)],
+                    outputs=[value_info("c", None), value_info("d", None)],
+                ),
+            ),
+            shape=(1 << 20,),
+        ),
+        EITHER,
+    ),
+    "Ifs in Ifs, twice at 14 levels": Hostile(
+        ".onnx",
+        lambda: message(
+            {
+                1: 10,
+                7: {
+                    **_nested_if(14),
+                    11: [value_info("x", (1, 3, 8, 8)), value_info("c", (), BOOL)],
+                    12: [value_info("y", None)],
+                },
+                8: {2: 21},
+            }
+        ),
+        EITHER,
+    ),
+    "functions that call each other, 10**9 times": Hostile(".onnx", _laughs(10, 10)),
+    "functions that call each other, 2**5000 times": Hostile(".onnx", _laughs(5000, 2)),
+    "a function that calls itself": Hostile(
+        ".onnx",
+        model(
+            node("f", "x", "y", domain="own"),
+            functions=[function("f", "a", "b", [node("f", "a", "b", domain="own")])],
+        ),
+    ),
+    "two functions that call each other": Hostile(
+        ".onnx",
+        model(
+            node("f", "x", "y", domain="own"),
+            functions=[
+                function("f", "a", "b", [node("g", "a", "b", domain="own")]),
+                function("g", "a", "b", [node("f", "a", "b", domain="own")]),
+            ],
+        ),
+    ),
+    "a function that stands for Relu": Hostile(
+        ".onnx",
+        model(
+            node("Relu", "x", "y"),
+            functions=[message({1: "Relu", 4: ["a"], 5: ["b"], 7: [node("Relu", "a", "b")], 9: {2: 21}})],
+        ),
+        EITHER,
+    ),
+    "a node that reads its own output": Hostile(".onnx", model(node("Relu", "y", "y")), REFUSED | {4}),
+    "nodes in a circle": Hostile(".onnx", model(node("Add", "x b", "a"), node("Relu", "a", "b"), output="b"), REFUSED | {4}),
+    "a name that nobody makes": Hostile(".onnx", model(node("Relu", "nobody", "y")), REFUSED | {4}),
+    "two nodes that make one name": Hostile(
+        ".onnx", model(node("Relu", "x", "y"), node("Conv", "x", "y")), EITHER
+    ),
+    "a million empty nodes": Hostile(".onnx", lambda: message({1: 10, 7: b"\x0a\x00" * 1_000_000, 8: {2: 21}}), REFUSED | {4}),
+    "60,000 Relus": Hostile(".onnx", lambda: _chain("Relu", 60_000)),
+    "45,000 Softmaxes": Hostile(".onnx", lambda: _chain("Softmax", 45_000), EITHER),
+    "a Sum of a million inputs": Hostile(".onnx", lambda: model(node("Sum", ["x"] * 1_000_000, "y")), EITHER),
+    "a Split into a million pieces": Hostile(
+        ".onnx",
+        lambda: model(node("Split", "x", [f"y{n}" for n in range(300_000)], axis=0), shape=(300_000,), output="y0"),
+        EITHER,
+    ),
+    "nested attribute graphs, 5,000 deep": Hostile(".onnx", lambda: _deep_attributes(5000)),
+    "nested types, 50,000 deep": Hostile(".onnx", lambda: _deep_types(50_000)),
+    # Declared shapes
+    "an input of 2**63 - 1": Hostile(".onnx", model(node("Relu", "x", "y"), shape=((1 << 63) - 1, 3))),
+    "an input of a negative extent": Hostile(".onnx", model(node("Relu", "x", "y"), shape=(1, -3, 8)), REFUSED | {4}),
+    "an input of 100,000 axes": Hostile(".onnx", lambda: model(node("Relu", "x", "y"), shape=(1,) * 100_000)),
+    "an input of symbols, of 100,000 axes": Hostile(
+        ".onnx", lambda: model(node("Relu", "x", "y"), shape=[f"n{i}" for i in range(100_000)]), REFUSED | {4}
+    ),
+    "many inputs, long together": Hostile(
+        ".onnx", model(*(node("Relu", f"v{n}", f"v{n + 1}") for n in range(600)), node("Relu", "x", "v0"), shape=(1 << 23,), output="v600")
+    ),
+    "100,000 extents for one long axis": Hostile(
+        ".onnx",
+        lambda: model(
+            node("Identity", "x", "v0"),
+            *(node("MaxPool", f"v{n}", f"v{n + 1}", kernel_shape=[2]) for n in range(1000)),
+            shape=(1, 1, 1 << 16),
+            output="v1000",
+        ),
+    ),
+    # Constants
+    "an initializer of more elements than bytes": Hostile(
+        ".onnx", model(node("Add", "x w", "y"), tensors=[tensor("w", [1.0], [1 << 40])]), REFUSED | {4}
+    ),
+    "an initializer of negative extents": Hostile(
+        ".onnx", model(node("Add", "x w", "y"), tensors=[tensor("w", [1.0], [-1, -1])]), REFUSED | {4}
+    ),
+    "an initializer of a type that is none": Hostile(
+        ".onnx",
+        model(node("Add", "x w", "y"), tensors=[message({1: [1], 2: 999, 8: "w", 9: b"1234"})]),
+        EITHER,
+    ),
+    "indices as text": Hostile(
+        ".onnx",
+        model(node("Reshape", "x w", "y"), tensors=[message({1: [2], 2: STRING, 6: [b"-1", b"\xff\xfe"], 8: "w"})]),
+        REFUSED | {4, 6},
+    ),
+    "indices of 2**63": Hostile(
+        ".onnx",
+        model(node("Gather", "x w", "y"), tensors=[message({1: [1], 2: 13, 8: "w", 9: struct.pack("<Q", 1 << 63)})]),
+        REFUSED | {4},
+    ),
+    "a constant for each of 3,000 nodes": Hostile(
+        ".onnx",
+        lambda: model(
+            node("Identity", "x", "v0"),
+            *(node("ConstantOfShape", "big", f"c{n}") for n in range(3000)),
+            *(node("Add", f"v{n} c{n}", f"v{n + 1}") for n in range(3000)),
+            shape=(1 << 20,),
+            output="v3000",
+            tensors=[tensor("big", [1 << 20])],
+        ),
+    ),
+    "a constant cubed": Hostile(
+        ".onnx",
+        model(
+            node("Range", "zero many one", "r"),
+            node("Reshape", "r tall", "a"),
+            node("Reshape", "r wide", "b"),
+            node("Add", "a b", "c"),
+            node("Reshape", "c long", "d"),
+            node("Expand", "d cube", "e"),
+            node("Gather", "x e", "y", axis=3),
+            tensors=[
+                tensor("zero", [0], []),
+                tensor("one", [1], []),
+                tensor("many", [1 << 20], []),
+                tensor("tall", [-1, 1]),
+                tensor("wide", [1, -1]),
+                tensor("long", [-1]),
+                tensor("cube", [1 << 20, 1]),
+            ],
+        ),
+    ),
+    "a power of powers": Hostile(
+        ".onnx",
+        model(
+            node("Pow", "nine nine", "a"),
+            node("Pow", "a nine", "b"),
+            node("Pow", "b a", "c"),
+            node("Reshape", "x c", "y"),
+            tensors=[tensor("nine", [9])],
+        ),
+        REFUSED | {4},
+    ),
+    "a division by zero for an extent": Hostile(
+        ".onnx",
+        model(
+            node("Div", "nine zero", "a"),
+            node("Mod", "nine zero", "b"),
+            node("Concat", "a b", "c", axis=0),
+            node("Reshape", "x c", "y"),
+            tensors=[tensor("nine", [9]), tensor("zero", [0])],
+        ),
+        REFUSED | {4},
+    ),
+    "a shift by 2**40": Hostile(
+        ".onnx",
+        model(
+            node("BitShift", "nine big", "a", direction="LEFT"),
+            node("Reshape", "x a", "y"),
+            tensors=[tensor("nine", [9]), tensor("big", [1 << 40])],
+        ),
+        REFUSED | {4},
+    ),
+    "text repeated into memory": Hostile(
+        ".onnx",
+        model(
+            node("StringConcat", "w w", "a0"),
+            *(node("StringConcat", f"a{n} a{n}", f"a{n + 1}") for n in range(40)),
+            node("Relu", "x", "y"),
+            tensors=[message({1: [1], 2: STRING, 6: [b"ha" * 100], 8: "w"})],
+        ),
+        EITHER,
+    ),
+    "a regular expression that takes for ever": Hostile(
+        ".onnx",
+        model(
+            node("RegexFullMatch", "w", "a", pattern="(a+)+$"),
+            node("Relu", "x", "y"),
+            tensors=[message({1: [1], 2: STRING, 6: [b"a" * 60 + b"!"], 8: "w"})],
+        ),
+        EITHER,
+    ),
+    # Attributes of the wrong kind
+    "attributes of other types": Hostile(
+        ".onnx",
+        model(
+            node("Conv", "x w", "y", strides="two", pads=b"", dilations=1.5, kernel_shape=graph([])),
+            tensors=[tensor("w", [0.0] * 27, [1, 3, 3, 3])],
+        ),
+        REFUSED | {4},
+    ),
+    "a Transpose by axes that are not there": Hostile(
+        ".onnx", model(node("Transpose", "x", "y", perm=[0, 0, 9, -9])), REFUSED | {4}
+    ),
+    "an op of a domain of its own": Hostile(
+        ".onnx", model(node("os.system", "x", "y", domain="builtins")), REFUSED | {6}
+    ),
+    "an attribute that refers to itself": Hostile(
+        ".onnx",
+        model(
+            node("f", "x", "y", domain="own"),
+            functions=[
+                function("f", "a", "b", [message({1: "a", 2: "b", 4: "Relu", 5: {1: "k", 21: "k", 20: 2}})]),
+            ],
+        ),
+        EITHER,
+    ),
+    "an opset of 2**62": Hostile(".onnx", model(node("Relu", "x", "y"), opset=HUGE), EITHER),
+    "no graph at all": Hostile(".onnx", message({1: 10, 8: {2: 21}}), REFUSED | {4}),
+    "an unknown field of a hundred megabytes": Hostile(
+        ".onnx", lambda: model(node("Relu", "x", "y")) + field(999, bytes(100 << 20)), ANSWERED
+    ),
+}
