@@ -24,6 +24,11 @@ LEAST = 4
 FAINT = 1e-5
 """Gradients so small are compared with those of one channel: less than a ten-thousandth of these is rounding."""
 
+CANCELS = (
+    "the gradients of the channels cancel, up to rounding (so they do after a layer norm without weights, whose sum over "
+    "channels is constant): ask for one channel (unit=)"
+)
+
 
 def estimate(question: Question) -> Estimate:
     """Average contributions over images, a batch at a time, until all are seen or ``tolerance`` is met.
@@ -71,7 +76,7 @@ def estimate(question: Question) -> Estimate:
     whole_map[gradients.window.slices] = mean.value
     notes = tuple(_notes(question, gradients, mean.count, dead, left_out, seen))
     if cancels:
-        notes = (f"{CANCELS}: ask for one channel (unit=)", *notes)
+        notes = (CANCELS, *notes)
     return Estimate(whole_map, mean.count, mean.stderr, tuple(convergence), notes)
 
 
@@ -104,20 +109,17 @@ class Mean:
         return float(np.sqrt(self._squares.sum() / (self.count - 1) / self.count)) / size
 
 
-CANCELS = "the gradients of the channels cancel but for rounding, as after a layer norm, whose sum over channels is constant"
-
-
 def _cancels(question: Question, image: NDArray[np.float32], gradient: NDArray[np.floating[Any]]) -> bool:
     """Whether a sum over channels has no gradient though its first channel has one."""
     index, largest = question.target.index, float(np.abs(gradient).max())
-    if None not in index or question.target.function is not None or not 0 < largest < FAINT:
+    if None not in index or question.target.function is not None or not largest < FAINT:
         return False
     first = index.index(None)
     single = replace(question.target, index=(*index[:first], 0, *index[first + 1 :]))
     from eyeshot.execution.gradients import Gradients
 
     one = Gradients(question.model, question.report, single, memory=question.memory)(image)
-    return largest < 1e-4 * float(np.abs(one).max())
+    return largest < 1e-4 * float(np.abs(one).max()) < np.inf
 
 
 def _batch(question: Question, gradients: Gradients) -> int:
