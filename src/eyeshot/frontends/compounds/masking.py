@@ -74,6 +74,8 @@ def where(ctx: Builder, condition: Ref, x: Ref, y: Ref, shape: Shape) -> Ref:
         return filled(ctx, x, ~condition.known, float(y.known.item()), shape)
     if x.known is not None and x.known.size == 1 and cuts(x.known.item()):
         return filled(ctx, y, condition.known, float(x.known.item()), shape)
+    if condition.known.all() or not condition.known.any():
+        return ctx.broadcast(x if condition.known.any() else y, shape)
     choices = ((x, condition.known), (y, ~condition.known))
     parts = [masked(ctx, ctx.broadcast(ref, shape), mask) for ref, mask in choices]
     return ctx.pointwise(*parts, shape=shape)
