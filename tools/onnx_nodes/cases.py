@@ -40,7 +40,7 @@ class Case:
     def opset(self) -> int:
         """The version of the op's domain."""
         domain = self.model.graph.node[0].domain
-        return next(entry.version for entry in self.model.opset_import if entry.domain == domain)
+        return next(int(entry.version) for entry in self.model.opset_import if entry.domain == domain)
 
 
 def modules() -> list[str]:

@@ -69,10 +69,10 @@ def check(case: Case, seconds: float = 3) -> dict[str, Any]:
     row["shapes"] = _shape_difference(predicted, seen)
     if not row["shapes"]:
         _compare(row, predicted, seen)
-    fixed_case = frozen(case)
-    if fixed_case is not None:
-        row["frozen"] = check(fixed_case, seconds)
-    row["twins"] = {twin.name: compare_twin(case, graph, fixed, twin) for twin in case.twins}
+    constant = frozen(case)
+    if constant is not None:
+        row["frozen"] = check(constant, seconds)
+    row["twins"] = {twin.name: compare_twin(case, twin) for twin in case.twins}
     return row
 
 
@@ -136,10 +136,14 @@ def _index(place: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(place, shape))
 
 
-def compare_twin(case: Case, graph: Graph, fixed: set[str], twin: Case) -> str:
-    """How a function body's influence differs from that of the op: "equal", or how many elements it says more or less."""
+def compare_twin(case: Case, twin: Case) -> str:
+    """How a function body's influence differs from that of the op: "equal", or how many elements it says more or less.
+
+    Both have the test's integers as constants: what a body computes shapes and places from is then known in it, too.
+    """
+    case, twin = frozen(case) or case, frozen(twin) or twin
     try:
-        body, settled = graph_of(twin)
+        (graph, fixed), (body, settled) = graph_of(case), graph_of(twin)
     except EyeshotError as error:
         return f"refused: {type(error).__name__}: {error}"
     own, other = Influences(graph), Influences(body)

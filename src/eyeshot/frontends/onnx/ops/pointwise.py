@@ -151,10 +151,10 @@ def dropout(ctx: Context, x: Ref) -> list[Ref | Value]:
 def dropout_with_mode(
     ctx: Context, x: Ref, ratio: Ref | None = None, training: Ref | None = None
 ) -> list[Ref | Value]:
-    """The element itself; in training scaled by noise that reads nothing, and by the ratio where that is computed."""
-    read = ctx.pointwise(x, *(ref for ref in (ratio, training) if ref is not None), shape=x.shape)
-    plain = all(ref is None or ctx.is_constant(ref) for ref in (ratio, training))
-    return [x if plain else read, ctx.typed(ctx.constant(x.shape), "bool")]
+    """The element itself, scaled by noise in training: that reads whether there is any, and how much, where computed."""
+    noise = [ref for ref in (ratio, training) if ref is not None and not ctx.is_constant(ref)]
+    mask = ctx.pointwise(*noise, shape=x.shape) if noise else ctx.constant(x.shape)
+    return [ctx.pointwise(x, *noise, shape=x.shape) if noise else x, ctx.typed(mask, "bool")]
 
 
 @lowers("Affine", "ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh")
