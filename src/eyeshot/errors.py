@@ -19,11 +19,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+LONGEST = 8000
+"""Characters of a message; of longer ones the middle is left out."""
+
+
+def legible(text: str, most: int, *, plain: str = "") -> str:
+    """Text that is safe to print, whoever wrote it: at most about ``most`` characters, control characters spelled out.
+
+    So are half characters, and those that turn the direction of writing; ``plain`` ones stay.
+    """
+    if len(text) > most:
+        text = f"{text[: most * 2 // 3]} [{len(text) - most:,} characters left out] {text[-(most // 3) :]}"
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in plain else ascii(each)[1:-1] for each in text)
+
 
 class EyeshotError(Exception):
     """Base of all errors raised on purpose; ``exit_code`` is what the CLI returns."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(legible(message, LONGEST, plain="\n"))
 
 
 class ModelReferenceError(EyeshotError):
@@ -60,7 +78,10 @@ class UnsupportedOpError(EyeshotError):
 
     def __init__(self, ops: Mapping[str, list[str]]) -> None:
         self.ops = dict(ops)
-        listed = "\n".join(f"  {op}  (at {', '.join(places[:3])})" for op, places in sorted(ops.items()))
+        listed = "\n".join(
+            f"  {legible(op, 200)}  (at {legible(', '.join(places[:3]), 600)})"
+            for op, places in sorted(ops.items())
+        )
         super().__init__(
             f"no lowering for {len(ops)} op(s):\n{listed}\n"
             "Either register one with @lowers(name) (CONTRIBUTING, 'Adding an op'), "

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from eyeshot.errors import InputError
+from eyeshot.errors import InputError, legible
 from eyeshot.fields.axes import input_axes
 from eyeshot.fields.report import Report
 from eyeshot.frontends.registry import OnUnknown, Request, frontend_for
+from eyeshot.graph.names import LONGEST, make_legible
 from eyeshot.graph.verify import verify
 from eyeshot.jobs import uncollected
 
@@ -79,23 +80,26 @@ def analyze(
         if reading.budget is not None:
             reading.budget.network(node.shape for node in graph.nodes)
         verify(graph)
+    make_legible(graph)
+    called = legible(reading.name, LONGEST)
+    told = {legible(name, LONGEST): letters for name, letters in reading.layouts.items()}
     if not graph.inputs:
-        raise InputError(f"{reading.name} ran without any tensor input, so there is nothing to see")
+        raise InputError(f"{called} ran without any tensor input, so there is nothing to see")
     if input is not None and input not in graph.inputs:
-        raise InputError(f"{reading.name} has no input {input!r}; its inputs are {', '.join(graph.inputs)}")
+        raise InputError(f"{called} has no input {input!r}; its inputs are {', '.join(graph.inputs)}")
     about = input or next((name for name, node in graph.inputs.items() if graph.nodes[node].shape), None)
     if about is None or not graph.nodes[graph.inputs[about]].shape:
         raise InputError(
-            f"every element of a scalar input is the same one: {reading.name} has nothing to see there"
+            f"every element of a scalar input is the same one: {called} has nothing to see there"
         )
-    layouts = {**reading.layouts, **({about: layout} if isinstance(layout, str) else layout or {})}
+    layouts = {**told, **({about: layout} if isinstance(layout, str) else layout or {})}
     asked = {
         name: input_axes(graph.nodes[node].shape, name, axes, layouts.get(name))
         for name, node in graph.inputs.items()
         if graph.nodes[node].shape
     }
     return Report(
-        graph, reading.name, asked, input_=about, provenance=reading.provenance, enlarged=reading.enlarged
+        graph, called, asked, input_=about, provenance=reading.provenance, enlarged=reading.enlarged
     )
 
 

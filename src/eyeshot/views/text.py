@@ -190,7 +190,7 @@ def _cells(row: Row, local: str) -> dict[str, Text | str]:
     size = extent(field.size)
     return {
         "layer": Text.assemble((row.branches, "dim"), (row.label, "bold" if row.parent else "")),
-        "kind": field.op,
+        "kind": Text(field.op),
         "shape": "x".join(map(str, field.shape)),
         "size": Text(size, "bold magenta" if ALL in size else ""),
         "marks": "".join(marks(field)),
