@@ -51,16 +51,14 @@ def lowers(*names: str, masks: bool = False) -> Callable[[F], F]:
 class Call:
     """One call of a layer: what it is, and what its lowering adds to the outputs.
 
-    ``masks`` are the Keras masks of the tensors in the first argument; ``given_masks`` those of the arguments by name.
-    ``training`` is what the call was told. Lowerings add ``parameters`` and ``macs``, and set ``dtype`` and
-    ``output_masks`` (one an output) where the defaults are wrong.
+    ``masks`` are the Keras masks of the tensors in the first argument. Lowerings add ``parameters`` and ``macs``, and set
+    ``dtype`` and ``output_masks`` (one an output) where the defaults are wrong.
     """
 
     name: str
     path: str
     options: Options
     dtype: str
-    training: bool = False
     depth: int = 0
     masks: list[Ref | None] = field(default_factory=list)
     arguments: dict[str, Any] = field(default_factory=dict)

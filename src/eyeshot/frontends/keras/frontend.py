@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from collections.abc import Mapping
@@ -101,7 +102,8 @@ def _live(model: Any) -> tuple[LayerEntry, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            data = keras.saving.serialize_keras_object(model)
+            # As it would stand in a file: lists for tuples, plain numbers for NumPy's.
+            data = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
     except (NotImplementedError, TypeError, ValueError) as error:
         raise ModelReferenceError(
             f"{model.name!r} has no configuration to read: {_brief(error)}. Give its class a get_config(), or build it "

@@ -15,7 +15,8 @@ from eyeshot.frontends.files import Budget
 from eyeshot.frontends.keras.configuration import LayerEntry, history, inner
 from eyeshot.frontends.keras.context import LOWERINGS
 from eyeshot.frontends.keras.refused import REFUSED
-from eyeshot.frontends.keras.walk import INPUT, Held, ShapeOf, Walker, layers_of
+from eyeshot.frontends.keras.values import Held
+from eyeshot.frontends.keras.walk import INPUT, ShapeOf, Walker, layers_of
 from eyeshot.graph import Graph
 
 Shape = tuple[int | None, ...]

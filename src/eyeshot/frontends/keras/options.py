@@ -83,7 +83,7 @@ class Options:
 
     def axes(self, key: str, rank: int, default: Any = None) -> tuple[int, ...]:
         """Axes counted from the front; one number or several, None where there are none."""
-        given = self._values.get(key, default)
+        given = self._given(key, default)
         listed = [given] if isinstance(given, int) else given
         if not isinstance(listed, list | tuple) or not all(
             isinstance(axis, int) and -rank <= axis < rank for axis in listed

@@ -44,6 +44,7 @@ def refs(ctx: Builder, item: Any) -> Any:
 
 
 def held_in(result: Any, dtype: str, masks: Iterator[Ref | None]) -> Any:
+    """A result with a `Held` in the place of every `Ref`; masks are taken in their order."""
     if isinstance(result, Ref):
         return Held(result, dtype, next(masks, None))
     if isinstance(result, Mapping):
@@ -52,6 +53,7 @@ def held_in(result: Any, dtype: str, masks: Iterator[Ref | None]) -> Any:
 
 
 def rewrapped(item: Any, make: Callable[[Ref], Held]) -> Any:
+    """Nested lists with a `Held` in the place of every `Ref`."""
     if isinstance(item, Ref):
         return make(item)
     return [rewrapped(part, make) for part in item] if isinstance(item, list) else item

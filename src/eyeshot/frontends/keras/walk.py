@@ -49,26 +49,24 @@ class Walker:
         self._visits: list[_Visit] = []
         self._computed = 0
 
-    def model(
-        self, layer: LayerEntry, path: str, given: Any, *, depth: int = 0, training: bool = False
-    ) -> Any:
+    def model(self, layer: LayerEntry, path: str, given: Any, *, depth: int = 0) -> Any:
         """Call a model on what its inputs are to be; what it returns, in its own structure."""
         if depth > DEEPEST:
             raise FileFormatError(
                 f"models are nested {depth} deep at {path!r}: more than {DEEPEST} are not read"
             )
         if layer.kind == "Sequential":
-            return self._sequential(layer, path, given, depth, training)
-        return self._functional(layer, path, given, depth, training)
+            return self._sequential(layer, path, given, depth)
+        return self._functional(layer, path, given, depth)
 
-    def _sequential(self, layer: LayerEntry, path: str, given: Any, depth: int, training: bool) -> Any:
+    def _sequential(self, layer: LayerEntry, path: str, given: Any, depth: int) -> Any:
         held = given[0] if isinstance(given, list) and len(given) == 1 else given
         for each in layers_of(layer):
             if each.kind != INPUT:
-                held = self.call(each, path, [held], {}, depth, training)
+                held = self.call(each, path, [held], {}, depth)
         return held
 
-    def _functional(self, layer: LayerEntry, path: str, given: Any, depth: int, training: bool) -> Any:
+    def _functional(self, layer: LayerEntry, path: str, given: Any, depth: int) -> Any:
         where = path or layer.name
         entries = layers_of(layer)
         made: dict[tuple[str, int], Any] = _bound(layer, given, where)
@@ -96,7 +94,7 @@ class Walker:
                         args, kwargs = arguments(each.calls[number], find, f"{where}.{each.name}")
                     except _NotYetError:
                         break
-                    made[each.name, number] = self.call(each, path, args, kwargs, depth, training)
+                    made[each.name, number] = self.call(each, path, args, kwargs, depth)
                     done[each.name] += 1
             if done.total() == before:
                 names_left = ", ".join(repr(each.name) for each in pending[:3])
@@ -113,21 +111,18 @@ class Walker:
         args: list[Any],
         kwargs: dict[str, Any],
         depth: int = 0,
-        training: bool = False,
     ) -> Any:
         """Call one layer, and name what it returns."""
         path = f"{above}.{layer.name}" if above else layer.name
-        training = bool(kwargs.pop("training", None) or training)
+        kwargs.pop("training", None)  # Keras records its default, and overrides it when a model is run
         first = self._computed
         if layer.is_model:
             kwargs.pop("mask", None)
-            result = self.model(
-                layer, path, args[0] if len(args) == 1 else args, depth=depth + 1, training=training
-            )
+            result = self.model(layer, path, args[0] if len(args) == 1 else args, depth=depth + 1)
             visit = _Visit(path, layer.short, {}, False, first, self._computed, 0)
         else:
             inside = len(self._visits)
-            result, call = self._lowered(layer, path, args, kwargs, training, depth)
+            result, call = self._lowered(layer, path, args, kwargs, depth)
             leaf = inside == len(self._visits)
             self._computed += leaf
             visit = _Visit(path, layer.short, {}, leaf, first, self._computed, call.parameters, call.macs)
@@ -141,7 +136,6 @@ class Walker:
         path: str,
         args: list[Any],
         kwargs: dict[str, Any],
-        training: bool,
         depth: int,
     ) -> tuple[Any, Call]:
         ctx, where = self.ctx, f"{path} ({layer.short})"
@@ -150,7 +144,7 @@ class Walker:
         dtype = policy(layer.config.get("dtype"))
         if dtype is None or not is_layer:
             dtype = given[0].dtype if given else "float32"
-        call = Call(layer.kind, path, Options(layer.config, where), dtype, training, depth)
+        call = Call(layer.kind, path, Options(layer.config, where), dtype, depth)
         call.masks = [held.mask for _, held in leaves(args[:1])] if is_layer else []
         if "mask" in kwargs and is_layer:
             mask = refs(ctx, kwargs.pop("mask"))
@@ -161,10 +155,7 @@ class Walker:
         function = LOWERINGS.get(layer.kind)
         if self._budget is not None:
             self._budget.node()
-        if function is not None:
-            result = _guarded(function, ctx, operands, where)
-        else:
-            result = self._dense(path, operands, where)
+        result = _guarded(function, ctx, operands, where) if function else self._dense(path, operands, where)
         outputs = tensors_in(result)
         masks = call.output_masks
         if masks is None:
@@ -178,7 +169,7 @@ class Walker:
         held = Held(x, outer.dtype, mask)
         given = {key: rewrapped(value, lambda ref: Held(ref, outer.dtype)) for key, value in kwargs.items()}
         wrapped = entry(data, outer.options.where)
-        result = self.call(wrapped, outer.path, [held], given, outer.depth + 1, outer.training)
+        result = self.call(wrapped, outer.path, [held], given, outer.depth + 1)
         return refs(self.ctx, result)
 
     def _dense(self, path: str, operands: list[Any], where: str) -> Any:
@@ -284,9 +275,9 @@ def _bound(model: LayerEntry, given: Any, where: str) -> dict[tuple[str, int], A
 
     def bind(item: Any, value: Any) -> None:
         if isinstance(item, Mapping):
-            values = value if isinstance(value, Mapping) else dict(zip(item, _listed(value), strict=True))
+            named = value if isinstance(value, Mapping) else dict(zip(item, _listed(value), strict=True))
             for key, part in item.items():
-                bind(part, values[key])
+                bind(part, named[key])
         elif isinstance(item, list) and not (item and isinstance(item[0], str)):
             values = [value[_names(part)] for part in item] if isinstance(value, Mapping) else _listed(value)
             for part, one in zip(item, values, strict=True):

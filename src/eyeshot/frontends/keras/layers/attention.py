@@ -23,15 +23,14 @@ def attended(
 ) -> tuple[Ref, Ref]:
     """Outputs and scores of queries (..., T, C) on keys (..., S, C) and values (..., S, D).
 
-    ``static`` is True where a key is read by construction; computed ``masks`` broadcast to (..., T, S).
+    ``static`` is True where a key is read by construction; computed ``masks`` broadcast to (..., T, S). They may leave
+    nothing of a row, which then reads all keys alike: so a static mask spares nothing beside them.
     """
     scores = product(ctx, q, ctx.permute(k, (*range(len(k.shape) - 2), -1, -2)))
-    if static is not None:
-        scores = with_cut(ctx, scores, ~static)
     for mask in masks:
-        cut = scores.cut
-        scores = chosen(ctx, mask, [scores._replace(cut=None)], scores.shape, hides=True)
-        scores = scores if cut is None else with_cut(ctx, scores, cut)
+        scores = chosen(ctx, mask, [scores], scores.shape, hides=True)
+    if static is not None and not masks:
+        scores = with_cut(ctx, scores, ~static)
     scores = softmax(ctx, scores, -1)
     return product(ctx, scores, v), plain(ctx, scores)
 

@@ -117,8 +117,7 @@ def separable(ctx: Context, x: Ref) -> Ref:
     """Each output reads a window per spatial axis, in all channels."""
     options, rank = ctx.options, len(x.shape) - 2
     channel = channel_axis(options, x.shape)
-    padding = options.choice("padding", "valid", "same", *(["causal"] if rank == 1 else []))
-    maps, kernel = windows(ctx, x, rank, padding=padding)
+    maps, kernel = windows(ctx, x, rank, padding=options.choice("padding", "valid", "same"))
     filters, between = options.features("filters"), x.shape[channel] * options.whole("depth_multiplier", 1)
     out = ctx.along(x, {channel: (All(), filters), **maps})
     ctx.own((*kernel, between), (between, filters), *_bias(ctx, filters))

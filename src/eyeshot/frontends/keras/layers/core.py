@@ -96,7 +96,7 @@ def reversible_embedding(ctx: Context, x: Ref, reverse: bool = False) -> Ref:
 
 @lowers("layers.Masking")
 def masking(ctx: Context, x: Ref) -> Ref:
-    """Each element reads itself and its step, which is left out where all of it has one value."""
+    """Each element reads itself; where steps of another value than 0 are left out, which makes them 0, all of its step."""
     step = ctx.reduce(x, [-1], summarises=False)
     ctx.call.output_masks = [ctx.reshape(step, x.shape[:-1])]
-    return ctx.pointwise(x, step)
+    return ctx.pointwise(x, step) if ctx.options.get("mask_value") else x

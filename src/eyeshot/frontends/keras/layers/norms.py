@@ -8,16 +8,12 @@ from eyeshot.graph import Ref
 
 @lowers("layers.BatchNormalization", masks=True)
 def batch_norm(ctx: Context, x: Ref) -> Ref:
-    """Each element reads itself; in training every element of its channel, over batch and space, too."""
+    """Each element reads itself: at inference the statistics are those of training."""
     options = ctx.options
     axis = options.axis("axis", len(x.shape))
     learned = options.flag("scale", default=True) + options.flag("center", default=True)
     ctx.own(*[(x.shape[axis],)] * (2 + learned + 3 * options.flag("renorm")))
-    if not ctx.call.training or not options.flag("trainable", default=True):
-        return x
-    if ctx.mask is not None:
-        x = ctx.pointwise(x, ctx.reshape(ctx.mask, (*ctx.mask.shape, 1)))
-    return ctx.normalise(x, [other for other in range(len(x.shape)) if other != axis])
+    return x
 
 
 @lowers("layers.LayerNormalization", masks=True)
