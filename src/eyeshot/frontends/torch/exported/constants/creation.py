@@ -8,6 +8,7 @@ import numpy as np
 
 from eyeshot.frontends.torch.exported.constants.registry import Out, evaluates
 from eyeshot.frontends.torch.exported.known import Array
+from eyeshot.frontends.torch.trace import INTEGER_LIMIT
 
 
 @evaluates("arange")
@@ -58,15 +59,20 @@ def linspace(outs: list[Out], start: float, end: float, *args: Any, **_: Any) ->
 @evaluates("tril_indices")
 def tril_indices(outs: list[Out], row: int, col: int, offset: int = 0, **_: Any) -> Any:
     """Rows and columns of a lower triangle."""
-    outs[0].fits((2, int(np.clip(np.arange(row) + offset + 1, 0, col).sum())))
+    _small(row, col)
     return np.stack(np.tril_indices(row, offset, col))
 
 
 @evaluates("triu_indices")
 def triu_indices(outs: list[Out], row: int, col: int, offset: int = 0, **_: Any) -> Any:
     """Rows and columns of an upper triangle."""
-    outs[0].fits((2, int(np.clip(col - np.arange(row) - offset, 0, col).sum())))
+    _small(row, col)
     return np.stack(np.triu_indices(row, offset, col))
+
+
+def _small(row: int, col: int) -> None:
+    if row * col > INTEGER_LIMIT:
+        raise ValueError((row, col))
 
 
 @evaluates("fill")
