@@ -20,17 +20,16 @@ if TYPE_CHECKING:
     from eyeshot.graph import Graph
 
 _SMALL = 4 << 20
-_UNLIMITED = Limits(*[1 << 62] * 8, seconds=float("inf"))
+_MOST = 1 << 62
+_UNLIMITED = Limits(_MOST, _MOST, 100, _MOST, _MOST, _MOST, _MOST, _MOST, float("inf"))
 
 
 def accepts(model: object) -> bool:
     """The path of an ``.onnx`` file, bytes, or an `onnx.ModelProto` (onnx is then loaded already)."""
-    if isinstance(model, bytes):
+    if isinstance(model, bytes) or suffix_of(model) == ".onnx":
         return True
-    if suffix_of(model) == ".onnx":
-        return True
-    onnx = sys.modules.get("onnx")
-    return onnx is not None and isinstance(model, onnx.ModelProto)
+    message = getattr(sys.modules.get("onnx"), "ModelProto", None)
+    return message is not None and isinstance(model, message)
 
 
 def read(request: Request) -> Reading:

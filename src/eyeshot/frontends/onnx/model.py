@@ -182,8 +182,13 @@ class Dimension(Message):
     """One extent: a number, a symbol, or unknown."""
 
     value: int | None = None
-    symbol = ""
-    FIELDS = {1: _integer("value"), 2: _text("symbol")}
+    written = ""
+    FIELDS = {1: _integer("value"), 2: _text("written")}
+
+    @property
+    def symbol(self) -> str:
+        """A name that stands for one extent wherever it is; "" where there is none ("?" names nothing)."""
+        return self.written if any(map(str.isalnum, self.written)) else ""
 
 
 class Extents(Message):

@@ -152,7 +152,9 @@ def dropout_with_mode(
     ctx: Context, x: Ref, ratio: Ref | None = None, training: Ref | None = None
 ) -> list[Ref | Value]:
     """The element itself, scaled by noise in training: that reads whether there is any, and how much, where computed."""
-    noise = [ref for ref in (ratio, training) if ref is not None and not ctx.is_constant(ref)]
+    known = np.array(False) if training is None else ctx.known(2)
+    steering = () if known is not None and not known.any() else (ratio, training)
+    noise = [ref for ref in steering if ref is not None and not ctx.is_constant(ref)]
     mask = ctx.pointwise(*noise, shape=x.shape) if noise else ctx.constant(x.shape)
     return [ctx.pointwise(x, *noise, shape=x.shape) if noise else x, ctx.typed(mask, "bool")]
 
