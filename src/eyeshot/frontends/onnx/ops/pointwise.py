@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
 
 from eyeshot.errors import FileFormatError
 from eyeshot.frontends.compounds import masking
