@@ -91,14 +91,19 @@ class EffectiveField:
         QuestionError
             for a share outside (0, 1], a dead unit, or where a protocol's squares end before they hold it.
         """
-        self._alive(share)
-        found = self._square(share)
+        found = self.square(share)
         if found is None:
             raise QuestionError(
                 f"{self.protocol} looks at squares up to below {self.map.shape[0]} pixels around the center, and none "
                 f"of them holds more than {share:.0%}: densest({share}) asks for no shape"
             )
         return found
+
+    def square(self, share: float) -> Area | None:
+        """As `area`, None where a protocol's squares end before they hold the share."""
+        published = protocol_named(self.protocol).squares
+        center = self._middle if published else self.pixel
+        return metrics.square(self._alive(share), center, share, published=published)
 
     def densest(self, share: float) -> Area:
         """The fewest pixels that hold a share, whatever their shape.
@@ -193,7 +198,7 @@ class EffectiveField:
         return data | ({"map": self.map.tolist()} if with_map else {})
 
     def _numbers(self) -> dict[str, Any]:
-        squares = [self._square(share) for share in SHARES]
+        squares = [self.square(share) for share in SHARES]
         stretched = self.moments.anisotropy
         return {
             "side": self.side,
@@ -210,10 +215,6 @@ class EffectiveField:
             "center_value": float(self.map[self.pixel]),
             "within": {str(radius): self.within(radius) for radius in RADII},
         }
-
-    def _square(self, share: float) -> Area | None:
-        published = protocol_named(self.protocol).squares
-        return metrics.square(self.map, self._middle if published else self.pixel, share, published=published)
 
     @property
     def _middle(self) -> tuple[int, ...]:

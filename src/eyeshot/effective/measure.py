@@ -98,10 +98,10 @@ def effective_field(
     chosen = protocol_named(protocol)
     if method not in METHODS:
         raise QuestionError(f"there is no method {method!r}; there are {', '.join(METHODS)}")
-    module, notes, own_size = _loaded(model, weights)
+    module, notes, own_size = module_of(model, weights)
     if report is None:
         report = analyze(module, input_size or _size_of(images) or own_size)
-    report = _suited(report)
+    report = suited(report)
     wanted = _target(report, layer, unit, target, chosen)
     source = Images(images, report, module, chosen.framing, seed)
     question = Question(
@@ -133,7 +133,7 @@ def effective_field(
     )
 
 
-def _loaded(model: Any, weights: str | None) -> tuple[Any, list[str], tuple[int, ...] | None]:
+def module_of(model: Any, weights: str | None) -> tuple[Any, list[str], tuple[int, ...] | None]:
     """The module itself (in eval mode if it is built here), what to know about it, and its usual input's shape."""
     if isinstance(model, str) and ":" in model and not model.startswith("spec:"):
         frontend_for(model)
@@ -154,7 +154,7 @@ def _loaded(model: Any, weights: str | None) -> tuple[Any, list[str], tuple[int,
     return model, ["the model is in train mode: eval() makes it what it is in use"] if training else [], None
 
 
-def _suited(report: Report) -> Report:
+def suited(report: Report) -> Report:
     """The report about full fields on the spatial axes of an input with a batch axis."""
     report = report.about(report.input, "spatial").view("full")
     layout = report.spatial[report.input].layout
