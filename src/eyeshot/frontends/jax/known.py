@@ -86,6 +86,10 @@ def _broadcast_in_dim(x: Values, *extents: Any, shape: Sequence[int], broadcast_
     return np.broadcast_to(x.reshape(wide), shape)
 
 
+def _reshape(x: Values, *_: Any, new_sizes: Sequence[int], dimensions: Sequence[int] | None, **__: Any) -> Values:
+    return (x if dimensions is None else x.transpose(dimensions)).reshape(new_sizes)
+
+
 def _iota(*, dtype: Any, shape: Sequence[int], dimension: int, **_: Any) -> Values:
     line = np.arange(shape[dimension]).reshape([-1 if a == dimension else 1 for a in range(len(shape))])
     return np.broadcast_to(line, shape)
@@ -104,7 +108,7 @@ BY_NUMPY: dict[str, Callable[..., Any]] = {
     "broadcast_in_dim": _broadcast_in_dim,
     "iota": _iota,
     "select_n": _select,
-    "reshape": lambda x, *_, new_sizes, **__: x.reshape(new_sizes),
+    "reshape": _reshape,
     "squeeze": lambda x, *, dimensions, **_: x.squeeze(tuple(dimensions)),
     "transpose": lambda x, *, permutation, **_: x.transpose(permutation),
     "neg": lambda x, **_: -x,

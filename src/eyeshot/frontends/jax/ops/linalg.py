@@ -13,7 +13,7 @@ from eyeshot.relations import All, Pointwise
 FULL = "eig eigh svd schur hessenberg tridiagonal".split()
 PARTIAL = """
     cholesky qr lu lu_pivots_to_permutation geqrf geqp3 householder_product ormqr
-    triangular_solve tridiagonal_solve symmetric_product cholesky_update
+    symmetric_product cholesky_update
 """.split()
 VECTORS = {"lu_pivots_to_permutation": 0, "householder_product": 1, "ormqr": 1, "cholesky_update": 1}
 """Which operand is a vector a matrix."""
@@ -31,13 +31,32 @@ def triangular(ctx: Context, *operands: Ref, **params: Any) -> list[Ref]:
     op = ctx.eqn.primitive.name
     vector = VECTORS.get(op, -1)
     ranked = [
-        ctx.reshape(x, (*x.shape, 1)) if place == vector or (op == "tridiagonal_solve" and place < 3) else x
+        ctx.reshape(x, (*x.shape, 1)) if place == vector else x
         for place, x in enumerate(operands)
     ]
     return [
         out if ctx.is_constant(out) else ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
         for out in of_matrices(ctx, ranked)
     ]
+
+
+@lowers("triangular_solve")
+def triangular_solve(ctx: Context, matrix: Ref, right: Ref, *, left_side: bool, **params: Any) -> Ref:
+    """Each element reads its matrix, and its own column (or row) of the other side; half of both is counted still."""
+    return _solved(ctx, [matrix], right, -2 if left_side else -1)
+
+
+@lowers("tridiagonal_solve")
+def tridiagonal_solve(ctx: Context, lower: Ref, middle: Ref, upper: Ref, right: Ref, **params: Any) -> Ref:
+    """Each element reads the three diagonals, and its own column of the right side; their unused ends are counted still."""
+    return _solved(ctx, [ctx.reshape(x, (*x.shape, 1)) for x in (lower, middle, upper)], right, -2)
+
+
+def _solved(ctx: Context, matrices: list[Ref], right: Ref, axis: int) -> Ref:
+    whole = [ctx.reduce(matrix, [-2, -1], summarises=False) for matrix in matrices]
+    own = ctx.reduce(right, [axis], summarises=False)
+    out = ctx.pointwise(*whole, own, shape=ctx.output_shape)
+    return ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
 
 
 def of_matrices(ctx: Context, matrices: list[Ref] | tuple[Ref, ...]) -> list[Ref]:

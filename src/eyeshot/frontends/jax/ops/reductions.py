@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import Any
 
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
+from eyeshot.frontends.jax import loops
 from eyeshot.frontends.jax.context import Context, lowers
 from eyeshot.graph import Ref
 from eyeshot.graph.masks import support
@@ -52,12 +56,29 @@ def place(ctx: Context, x: Ref, *, axes: Sequence[int], **params: Any) -> Ref:
 
 
 @lowers("reduce")
-def reduce_by_function(ctx: Context, *operands: Ref, dimensions: Sequence[int], **params: Any) -> list[Ref]:
-    """Each element reads everything along the axes of all operands, and their first values."""
+def reduce_by_function(
+    ctx: Context, *operands: Ref, jaxpr: ClosedJaxpr, dimensions: Sequence[int], **params: Any
+) -> list[Ref]:
+    """Each element reads everything along the axes, and the first value, of the operands that the function mixes in."""
     half = len(operands) // 2
     sums = [ctx.reduce(x, dimensions, keep=False) for x in operands[:half]]
-    out = ctx.pointwise(*sums, *operands[half:], shape=ctx.output_shape)
-    return [out] * half
+    return mixed(ctx, jaxpr, sums, operands[half:])
+
+
+def mixed(ctx: Context, jaxpr: ClosedJaxpr, sums: Sequence[Ref], firsts: Sequence[Ref]) -> list[Ref]:
+    """Results of a function of pairs, carried from pair to pair: each reads what the function's own reads in the end."""
+    count, shape = len(sums), sums[0].shape
+    scalars = [ctx.constant(())] * 2 * count
+    step = loops.step(ctx, jaxpr, scalars, [()] * 2 * count, 0, 2 * count)
+    read = np.array([[form is not None for form in row] for row in step.direct])
+    read = read[:, :count] | read[:, count:] | np.eye(count, dtype=bool)
+    for _ in range(count):
+        read = read @ read
+    pairs = [(x, first) for x, first in zip(sums, firsts, strict=True)]
+    return [
+        ctx.pointwise(*(ref for kept, pair in zip(row, pairs, strict=True) if kept for ref in pair), shape=shape)
+        for row in read
+    ]
 
 
 @lowers("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
@@ -68,11 +89,10 @@ def cumulated(ctx: Context, x: Ref, *, axis: int, reverse: bool) -> Ref:
 
 @lowers("sort")
 def sort(ctx: Context, *operands: Ref, dimension: int, **params: Any) -> list[Ref]:
-    """Each rank reads the whole axis of its operand, and of those that decide the order."""
-    keys = operands[: params["num_keys"]]
+    """Each rank reads the whole axis of its operand, and of the keys that come before it."""
     wide = [ctx.along(x, {dimension: (All(), x.shape[dimension])}) for x in operands]
-    order = wide[: len(keys)]
-    return [ctx.pointwise(x, *order, shape=x.shape) for x in wide]
+    keys = wide[: params["num_keys"]]
+    return [ctx.pointwise(x, *keys[:place], shape=x.shape) for place, x in enumerate(wide)]
 
 
 @lowers("top_k", "approx_top_k")

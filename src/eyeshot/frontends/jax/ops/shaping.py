@@ -15,8 +15,10 @@ from eyeshot.relations.tables import flip, tile
 
 
 @lowers("reshape", "squeeze", "expand_dims")
-def reshape(ctx: Context, x: Ref, *extents: Ref, **params: Any) -> Ref:
-    """The same elements in the same order under another shape."""
+def reshape(ctx: Context, x: Ref, *extents: Ref, dimensions: Any = None, **params: Any) -> Ref:
+    """The same elements in the same order (of ``dimensions``, where reshaping gives one) under another shape."""
+    if ctx.eqn.primitive.name == "reshape" and dimensions is not None:
+        x = ctx.permute(x, dimensions)
     return ctx.reshape(x, ctx.output_shape)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from eyeshot.frontends.compounds import convolution as compounds
 from eyeshot.frontends.jax.context import Context, lowers
+from eyeshot.frontends.jax.ops.control import closed
+from eyeshot.frontends.jax.ops.reductions import mixed
 from eyeshot.graph import Ref
 from eyeshot.relations import Window
 from eyeshot.relations.maps import transpose
@@ -101,8 +103,7 @@ def pool_by_function(ctx: Context, *operands: Ref, jaxpr: Any, **params: Any) ->
     half = len(operands) // 2
     params.pop("consts", None)
     pooled = [pool(ctx, x, **params) for x in operands[:half]]
-    out = ctx.pointwise(*pooled, *operands[half:], shape=ctx.output_shape)
-    return [out] * half
+    return mixed(ctx, closed(jaxpr), pooled, operands[half:])
 
 
 @lowers("select_and_gather_add")

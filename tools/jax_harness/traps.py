@@ -1,0 +1,20 @@
+"""Where an oracle misleads, and where none sees: written down group by group."""
+
+from __future__ import annotations
+
+COARSE = dict.fromkeys(
+    ("igamma", "igammac", "random_gamma", "regularized_incomplete_beta"),
+    "XLA iterates until all elements of a tensor have converged, so the last bits of one hang on the others: only changes "
+    "of more than a hundredth count",
+)
+TOLERANCE = 0.01
+
+BLIND = {
+    "sort": "which of equal keys comes first matters only where keys are equal",
+    "select_and_gather_add": "each draw selects one element of a window",
+    "select_and_scatter_add": "each draw selects one element of a window",
+    "igamma": "flat, up to rounding, over most of its domain",
+    "igammac": "flat, up to rounding, over most of its domain",
+    "random_gamma": "draws of small shape parameters are 0, up to rounding",
+    "regularized_incomplete_beta": "flat, up to rounding, over most of its domain",
+}
