@@ -71,7 +71,7 @@ class Gradients:
         self, model: Any, report: Report, target: Target, *, memory: int = 2 << 30, crop_input: bool = True
     ) -> None:
         loaded = load(model, None, initialised=True) if isinstance(model, str) else as_given(model)
-        self._part = Part(unwrap(loaded.model), _watched_name(report, target.layer))
+        self._part = Part(unwrap(loaded.model), watched_name(report, target.layer))
         self._part.train(self._part.model.training)
         self._target = target
         self._report = report
@@ -163,7 +163,7 @@ class Gradients:
             self._use(everything)
 
 
-def _watched_name(report: Report, layer: str) -> str:
+def watched_name(report: Report, layer: str) -> str:
     """What a forward calls a layer: outputs of the model itself have no module path."""
     if layer in report or layer not in report.graph.outputs:
         named = {module.name for module in report.graph.modules if module.path}
