@@ -72,14 +72,6 @@ def test_units_see_only_their_field_and_run_only_on_it(unit):
     expected = by_hand(model, IMAGE, value, (6, 6), (4, 4), torch.zeros_like(IMAGE))
     np.testing.assert_allclose(found.effects, expected, atol=1e-5 * abs(expected).max())
     assert 0 < found.windows < expected.size / 4
-    assert (
-        found.box.size
-        == tuple(
-            min(7 if place != slice(3, 6) else 11, n) for place, n in zip(unit[2:], (40, 37), strict=True)
-        )
-        or 0 in unit[2:]
-        or 18 in unit[2:]
-    )
 
 
 def test_own_targets_and_the_largest_logit():
