@@ -16,20 +16,15 @@ if TYPE_CHECKING:
 LAYOUTS = {3: "NTC", 4: "NHWC", 5: "NDHWC"}
 """What the axes of an input are by default in JAX, by rank."""
 
+OTHERS = frozenset({"keras", "onnx", "tensorflow", "torch"})
+"""Frameworks whose objects are callable, too."""
+
 
 def accepts(model: object) -> bool:
     """Anything callable that is no module of another framework, once JAX is loaded."""
     if "jax" not in sys.modules or isinstance(model, str | type) or not callable(model):
         return False
-    others = [("torch", "nn.Module"), ("keras", "Layer")]
-    return not any(_is(model, *other) for other in others)
-
-
-def _is(model: object, package: str, path: str) -> bool:
-    found: Any = sys.modules.get(package)
-    for part in path.split("."):
-        found = getattr(found, part, None)
-    return isinstance(found, type) and isinstance(model, found)
+    return not any(cls.__module__.partition(".")[0] in OTHERS for cls in type(model).__mro__)
 
 
 def read(request: Request) -> Reading:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 from jax import numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal, jaxpr_as_fun
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,14 +68,12 @@ def evaluate(eqn: JaxprEqn, operands: Sequence[Values]) -> list[Values] | None:
             found = BY_NUMPY[eqn.primitive.name](*operands, **eqn.params)
         (aval,) = avals
         return [plain(np.asarray(found).astype(aval.dtype))]
-    given = {
-        var: jnp.asarray(value, var.aval.dtype)
-        for value, var in zip(operands, eqn.invars, strict=True)
-        if not isinstance(var, Literal)
-    }
-    alone = ClosedJaxpr(Jaxpr([], list(given), eqn.outvars, [eqn]), [])
+    given = [jnp.asarray(value, var.aval.dtype) for value, var in zip(operands, eqn.invars, strict=True)]
+    bound = eqn.primitive.get_bind_params(eqn.params)
+    functions, params = bound if isinstance(bound, tuple) else ((), bound)  # apart in JAX before 0.10
     with jax.ensure_compile_time_eval():
-        return [plain(value) for value in jaxpr_as_fun(alone)(*given.values())]
+        found = eqn.primitive.bind(*functions, *given, **params)
+    return [plain(value) for value in (found if eqn.primitive.multiple_results else [found])]
 
 
 def _broadcast_in_dim(x: Values, *extents: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int], **_: Any) -> Values:
