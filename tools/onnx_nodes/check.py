@@ -118,16 +118,15 @@ def _compare(row: dict[str, Any], predicted: Influences, seen: Seen) -> None:
     wrong: list[str] = []
     loose: Counter[str] = Counter()
     for place, changes in seen.finite.items():
-        extra = seen.other.get(place)
+        extra = seen.other[place]
         for number, (said, changed) in enumerate(zip(predicted.of(place), changes, strict=True)):
             missed = np.flatnonzero(changed & ~said)
             if len(missed):
                 wrong.append(f"{place} -> output {number} {_index(missed[0], seen.shapes[number])}")
-            anyhow = changed | extra[number] if extra is not None else changed
-            row["leaks"] += int((anyhow & ~said & ~changed).sum())
+            row["leaks"] += int((extra[number] & ~said & ~changed).sum())
             row["pairs"] += int(said.sum())
-            row["exact"] += int((said & anyhow).sum())
-            loose[f"{place[0]} -> {number}"] += int((said & ~anyhow).sum())
+            row["exact"] += int((said & extra[number]).sum())
+            loose[f"{place[0]} -> {number}"] += int((said & ~extra[number]).sum())
     row["unsound"] = [len(wrong), *wrong[:SHOWN]] if wrong else []
     row["loose"] = {name: count for name, count in loose.items() if count}
 

@@ -30,8 +30,9 @@ SLOW = 0.02
 class Seen:
     """What changed: for each place the elements of every output, flattened.
 
-    ``finite`` changes come of finite values; ``other`` are those that NaN and infinities add, which also pass
-    through coefficients of 0. ``shaping`` inputs changed an output's shape.
+    ``finite`` changes go from finite values to finite values; ``other`` has all, and with them those that pass through
+    coefficients of 0: of NaN, of infinities, of numbers that overflow on the way. ``shaping`` inputs changed an output's
+    shape.
     """
 
     finite: dict[Place, list[Mask]] = field(default_factory=dict)
@@ -148,11 +149,21 @@ def _perturb(
             seen.shaping.add(place[0])
             continue
         finite = not _is_float(array) or bool(np.isfinite(np.asarray(value, np.float64)))
-        kept = (seen.finite if finite else seen.other).setdefault(
-            place, [np.zeros(1 if out is None else out.size, bool) for out in whole]
-        )
+        empty = [np.zeros(1 if out is None else out.size, bool) for out in whole]
+        plain = seen.finite.setdefault(place, [mask.copy() for mask in empty])
+        leaking = seen.other.setdefault(place, empty)
         for number, (a, b) in enumerate(zip(got, whole, strict=True)):
-            kept[number] |= _changed(a, b) & _stands_out(a, b, array, place[1], value, noisy=seen.noisy)
+            changed = _changed(a, b) & _stands_out(a, b, array, place[1], value, noisy=seen.noisy)
+            leaking[number] |= changed
+            if finite:
+                plain[number] |= changed & _stays_finite(a)
+
+
+def _stays_finite(out: Any) -> Mask:
+    """Elements that did not overflow: an infinity is no change that a coefficient of 0 would stop."""
+    if out is None or out.dtype.kind not in "fc":
+        return np.ones(1, bool)
+    return np.asarray(np.isfinite(out).reshape(-1), bool)
 
 
 def _changed(a: Any, b: Any) -> Mask:

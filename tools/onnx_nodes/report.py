@@ -21,7 +21,6 @@ DOMAINS = ("", "ai.onnx.ml", "ai.onnx.preview", "ai.onnx.preview.training")
 REFUSED = {
     ("ai.onnx.ml", "CastMap"): "its input is a map, which no graph of tensors holds",
     ("ai.onnx.ml", "DictVectorizer"): "its input is a map, which no graph of tensors holds",
-    ("", "ImageDecoder"): "how large an image is, only its encoded bytes say",
 }
 """Operators that have no relation, and why."""
 INTRODUCTION = """\
@@ -32,8 +31,7 @@ a seeded choice of elements is perturbed. Inputs whose given values decide shape
 MEANING = """\
 *Exact* is the share of predicted pairs (output element, perturbed input element) that were seen to change; what is left are
 pairs that the values hide (a maximum that stays the same, a rounded or clipped number), and the over-approximations that
-carry a reason. *Leaks* are changes that NaN and infinities alone make, through coefficients of 0 and in sums that
-overflow."""
+carry a reason. *Leaks* are changes that NaN, infinities and overflows alone make, through coefficients of 0."""
 
 
 def shown(outcome: Outcome) -> str:

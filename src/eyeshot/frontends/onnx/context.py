@@ -91,6 +91,8 @@ class Context(Builder):
     macs: int
     run: Callable[[Subgraph, Sequence[Item]], list[Item]]
     """Lower a subgraph of the node with these inputs; names outside are seen."""
+    declared: Callable[[str], tuple[Shape, str] | None]
+    """Shape and dtype that the file declares for a tensor of the outermost graph, None where it leaves anything open."""
 
     def __init__(self, budget: Budget) -> None:
         super().__init__()

@@ -58,6 +58,7 @@ class Lowering:
         self.model, self.budget, self.on_unknown = model, budget, on_unknown
         self.ctx = Context(budget)
         self.ctx.run = self._run
+        self.ctx.declared = self._declaration
         self.functions = {(_domain(each.domain), each.name, each.overload): each for each in model.functions}
         self.records: list[Record] = []
         self.weights: dict[str, int] = {}
@@ -135,7 +136,7 @@ class Lowering:
     def _nodes(self, nodes: Iterable[Node], scope: Scope, *, top: bool = False) -> None:
         tensors = self.ctx.graph.tensors
         for node in nodes:
-            self.budget.node()
+            self.budget.node(max(1, len(node.outputs)))
             before = len(tensors)
             inputs = [self._item(name, scope, node.name) if name else None for name in node.inputs]
             outputs = self._lowered(node, inputs, scope)
@@ -219,6 +220,8 @@ class Lowering:
                 stated = rule.dtypes[min(place, len(rule.dtypes) - 1)]
                 outputs.append(Value(given, stated or first, loose=loose))
             else:
+                if loose and isinstance(given, Value) and not self.ctx.is_constant(given.ref):
+                    given.loose = True
                 outputs.append(given)
         self._evaluated(node, inputs, attributes, outputs)
         return outputs
@@ -258,6 +261,9 @@ class Lowering:
             shape, dtype = found or ((), "float32")
             outputs.append(Value(self.ctx.dense(operands, shape, UNKNOWN), dtype))
         return outputs
+
+    def _declaration(self, name: str) -> tuple[tuple[int, ...], str] | None:
+        return self._declared.get(name)
 
     @property
     def _declared(self) -> dict[str, tuple[tuple[int, ...], str]]:
