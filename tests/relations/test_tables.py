@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eyeshot.errors import GraphError
 from eyeshot.relations import (
     AxisMap,
     Identity,
@@ -213,3 +214,10 @@ def test_adaptive_pooling_by_hand():
     four = tables.adaptive(6, 4)
     assert rows(four, 6, 4) == [[0, 1], [1, 2], [3, 4], [4, 5]]
     assert four.law == Periodic(3, (0, 1), (2, 3), at_size=True)
+
+
+@pytest.mark.parametrize("indices", [[3], [-4], [0, 1 << 40], [np.iinfo(np.int64).min]])
+def test_indices_outside_of_the_axis(indices):
+    with pytest.raises(GraphError, match="outside of an axis of 3"):
+        tables.take(indices, 3)
+    assert rows(tables.take([-3, 2], 3), 3, 2) == [[0], [2]]

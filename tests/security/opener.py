@@ -74,7 +74,9 @@ def command(arguments: list[str]) -> tuple[int, str]:
 
 
 def _resident() -> float:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 2**20
+    return (
+        int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 2**20
+    )
 
 
 def _child(path: str, arguments: list[str], pipe: int) -> None:
@@ -90,7 +92,12 @@ def _child(path: str, arguments: list[str], pipe: int) -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     peak = usage.ru_maxrss / 1024
     outcome = Outcome(
-        code, output, WATCH.seen, round(usage.ru_utime + usage.ru_stime, 3), round(peak, 1), round(peak - before, 1)
+        code,
+        output,
+        WATCH.seen,
+        round(usage.ru_utime + usage.ru_stime, 3),
+        round(peak, 1),
+        round(peak - before, 1),
     )
     with os.fdopen(pipe, "wb") as file:
         file.write(json.dumps(asdict(outcome)).encode())
@@ -151,6 +158,7 @@ def warm() -> list[str]:
 
 def main() -> None:
     """Answer lines until there are no more."""
+    sys.dont_write_bytecode = True
     for name in sys.argv[1:]:
         import_module(name)
     print(json.dumps(warm()), flush=True)

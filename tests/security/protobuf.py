@@ -44,11 +44,18 @@ def message(fields: Mapping[int, Any]) -> bytes:
 # ONNX
 
 
-def tensor(name: str, values: Sequence[int] | Sequence[float] = (), dims: Sequence[int] | None = None, **more: Any) -> bytes:
+def tensor(
+    name: str, values: Sequence[int] | Sequence[float] = (), dims: Sequence[int] | None = None, **more: Any
+) -> bytes:
     """A tensor of int64, or of float32 if ``values`` are floats; ``more`` are further fields, such as ``f13``."""
     floating = bool(values) and isinstance(values[0], float)
     raw = struct.pack(f"<{len(values)}{'f' if floating else 'q'}", *values)
-    fields = {1: [len(values)] if dims is None else list(dims), 2: FLOAT if floating else INT64, 8: name, 9: raw}
+    fields = {
+        1: [len(values)] if dims is None else list(dims),
+        2: FLOAT if floating else INT64,
+        8: name,
+        9: raw,
+    }
     return message({**fields, **{int(key[1:]): value for key, value in more.items()}})
 
 
@@ -77,7 +84,9 @@ def attribute(name: str, value: Any) -> bytes:
             return message({1: name, 8: value, 20: 7})
 
 
-def node(kind: str, inputs: str | Iterable[str], outputs: str | Iterable[str], *, name: str = "", **more: Any) -> bytes:
+def node(
+    kind: str, inputs: str | Iterable[str], outputs: str | Iterable[str], *, name: str = "", **more: Any
+) -> bytes:
     """A node; ``domain`` apart, ``more`` are its attributes."""
     domain = more.pop("domain", None)
     words = [each.split() if isinstance(each, str) else list(each) for each in (inputs, outputs)]

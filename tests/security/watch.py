@@ -19,10 +19,16 @@ QUIET = frozenset(
 
 _ROOTS = tuple(
     os.path.realpath(place)
-    for place in {*map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")), sys.base_prefix, sys.prefix}
+    for place in {
+        *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")),
+        sys.base_prefix,
+        sys.prefix,
+    }
     if place
 )
-_SOURCES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "src", "eyeshot")
+_SOURCES = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "src", "eyeshot"
+)
 _LOADER = "<frozen importlib._bootstrap_external>"
 
 
@@ -51,7 +57,9 @@ class Watch:
             case "open", (int(), *_):
                 return True
             case "open", (path, mode, flags, *_):
-                writes = isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+                writes = isinstance(flags, int) and flags & (
+                    os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+                )
                 here = os.path.realpath(os.fsdecode(path))
                 return not writes and (here == self.allowed or (loading and _ours(here)))
             case "os.listdir" | "os.scandir", (path, *_):
@@ -62,6 +70,12 @@ class Watch:
                 return loading
             case "exec", (code, *_):
                 return _ours(code.co_filename)
+            case "compile", (_, name, *_):
+                return (
+                    isinstance(name, str)
+                    and _ours(name)
+                    and sys._getframe(3).f_code.co_filename.startswith("<frozen ")
+                )
             case _:
                 return False
 
@@ -72,6 +86,6 @@ def _ours(path: str) -> bool:
 
 
 def _known(name: str) -> bool:
-    """Whether a module belongs to eyeshot or the standard library; whatever else is needed is loaded before."""
+    """Whether a module belongs to eyeshot, NumPy or the standard library; what else is needed is loaded before."""
     root = name.partition(".")[0]
-    return root == "eyeshot" or root in sys.stdlib_module_names
+    return root in {"eyeshot", "numpy"} or root in sys.stdlib_module_names

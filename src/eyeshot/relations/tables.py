@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eyeshot.errors import GraphError
 from eyeshot.relations.maps import Identity, Periodic, Table, Window
 
 if TYPE_CHECKING:
@@ -23,9 +24,16 @@ def take(indices: Sequence[int] | NDArray[np.integer], input_size: int) -> Table
     """Output ``y`` reads input ``indices[y]`` (negative ones count from the end).
 
     Indices in steady steps keep a law; others have none.
+
+    Raises
+    ------
+    GraphError
+        where an index lies outside of the axis.
     """
     picked = np.asarray(indices, np.int64)
     picked = np.where(picked < 0, picked + input_size, picked)
+    if len(picked) and (picked.min() < 0 or picked.max() >= input_size):
+        raise GraphError(f"an index lies outside of an axis of {input_size} elements")
     law = None
     steps = np.unique(np.diff(picked))
     if len(picked) and len(steps) <= 1:

@@ -58,7 +58,9 @@ def _overlapping(suffix: str) -> bytes:
     data = _member(suffix, VALID[suffix]())
     start, end = data.index(b"PK\1\2"), data.index(b"PK\5\6")
     entry = data[start:end]
-    copies = b"".join(entry.replace(MAIN[suffix].encode(), f"{n:0{len(MAIN[suffix])}}".encode()) for n in range(999))
+    copies = b"".join(
+        entry.replace(MAIN[suffix].encode(), f"{n:0{len(MAIN[suffix])}}".encode()) for n in range(999)
+    )
     tail = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1000, 1000, 1000 * len(entry), start, 0)
     return data[:start] + entry + copies + tail
 

@@ -14,7 +14,11 @@ def described(*sizes: Any, dtype: int = 7) -> dict[str, Any]:
     """A tensor's record; extents are numbers, or texts of symbolic ones."""
 
     def size(extent: Any) -> dict[str, Any]:
-        return {"as_int": extent} if isinstance(extent, int) else {"as_expr": {"expr_str": extent, "hint": {"as_int": 8}}}
+        return (
+            {"as_int": extent}
+            if isinstance(extent, int)
+            else {"as_expr": {"expr_str": extent, "hint": {"as_int": 8}}}
+        )
 
     strides = [1]
     for extent in reversed(sizes[1:]):
@@ -130,7 +134,9 @@ def _sized(extent: Any, codes: frozenset[int] = REFUSED) -> Hostile:
     return _pt2(RELU, tensors=shapes, codes=codes)
 
 
-def _weights(payload: bytes, *, use_pickle: bool, shape: tuple[int, ...] = (3,), path: str = "weight_0") -> bytes:
+def _weights(
+    payload: bytes, *, use_pickle: bool, shape: tuple[int, ...] = (3,), path: str = "weight_0"
+) -> bytes:
     """A program that indexes by a buffer whose bytes are these."""
     model = record(
         call(
@@ -142,7 +148,12 @@ def _weights(payload: bytes, *, use_pickle: bool, shape: tuple[int, ...] = (3,),
         tensors={"b": described(*shape, dtype=5), "y": described(1, *shape, 8, 8)},
         held={"b": "index"},
     )
-    meta = {"path_name": path, "is_param": False, "use_pickle": use_pickle, "tensor_meta": described(*shape, dtype=5)}
+    meta = {
+        "path_name": path,
+        "is_param": False,
+        "use_pickle": use_pickle,
+        "tensor_meta": described(*shape, dtype=5),
+    }
     config = json.dumps({"config": {"index": meta}}).encode()
     members = {"net__data__weights__model_weights_config.json": config}
     return archive(model, **members, net__data__weights__weight_0=payload)
@@ -150,7 +161,8 @@ def _weights(payload: bytes, *, use_pickle: bool, shape: tuple[int, ...] = (3,),
 
 def _grown(count: int) -> dict[str, Any]:
     nodes = [
-        call("torch.ops.aten.relu.default", f"v{n + 1}", tensor("self", f"v{n}" if n else "x")) for n in range(count)
+        call("torch.ops.aten.relu.default", f"v{n + 1}", tensor("self", f"v{n}" if n else "x"))
+        for n in range(count)
     ]
     shapes = {f"v{n + 1}": described(1, 3, 8, 8) for n in range(count)}
     return record(*nodes, tensors=shapes, output=f"v{count}")
@@ -181,7 +193,9 @@ NINES = "Pow(Integer(9), Pow(Integer(9), Integer(9)))"
 
 CASES = {
     "weights flagged as a pickle": Hostile(".pt2", lambda: _weights(pickled(), use_pickle=True), EITHER),
-    "weights that are a pickle and say nothing": Hostile(".pt2", lambda: _weights(pickled(), use_pickle=False), EITHER),
+    "weights that are a pickle and say nothing": Hostile(
+        ".pt2", lambda: _weights(pickled(), use_pickle=False), EITHER
+    ),
     "weights elsewhere": Hostile(
         ".pt2", lambda: _weights(bytes(24), use_pickle=False, path="../../../../../../etc/passwd"), EITHER
     ),
@@ -222,7 +236,9 @@ CASES = {
     "guards that are code": _pt2(RELU, guards_code=[CALLS], codes=ANSWERED),
     "machine code": Hostile(
         ".pt2",
-        lambda: zipped({"net/data/aotinductor/model/net.so": b"\x7fELF" + bytes(100), "net/archive_format": b"pt2"}),
+        lambda: zipped(
+            {"net/data/aotinductor/model/net.so": b"\x7fELF" + bytes(100), "net/archive_format": b"pt2"}
+        ),
     ),
     "an extent that is a call": _sized(CALLS),
     "an extent that is a call in a symbol's name": _sized(f"Symbol({CALLS!r})", REFUSED | {4, 6}),
@@ -235,13 +251,17 @@ CASES = {
     "an extent of 10**400 as a float": _sized("Float('1e400')"),
     "an extent that is not a number": _sized("Float('nan')"),
     "an extent divided by nothing": _sized("FloorDiv(Integer(8), Integer(0))"),
-    "an extent of fractions that grow": _sized("Mul(" * 60 + "Rational(99999999999999999999, 7)" + ", Integer(9))" * 60),
+    "an extent of fractions that grow": _sized(
+        "Mul(" * 60 + "Rational(99999999999999999999, 7)" + ", Integer(9))" * 60
+    ),
     "an extent nested 10,000 deep": _sized("Add(" * 10_000 + "Integer(1)" + ")" * 10_000),
     "an extent of 4,000 brackets": _sized("(" * 4000),
     "an extent with assumptions that nest": _sized("Symbol('s', a=" * 1000),
     "an extent that is negative": _sized(-8),
     "an extent of 2**62": _sized(1 << 62),
-    "an extent that is text": _pt2(RELU, tensors={"x": {**described(1, 3, 8, 8), "sizes": ["1", 2, None, []]}}),
+    "an extent that is text": _pt2(
+        RELU, tensors={"x": {**described(1, 3, 8, 8), "sizes": ["1", 2, None, []]}}
+    ),
     "ranges that are code": _pt2(RELU, range_constraints={"s0": {"min_val": CALLS, "max_val": 10**400}}),
     "a module path that is code": _pt2(
         call(
@@ -268,12 +288,24 @@ CASES = {
     "a custom object": _pt2(
         {**RELU, "inputs": [argument("self", as_custom_obj={"name": "o", "class_fqn": "os.system"})]}
     ),
-    "a device that is code": _pt2({**RELU, "inputs": [tensor("self", "x"), argument("device", as_device=CALLS)]}, codes=EITHER),
+    "a device that is code": _pt2(
+        {**RELU, "inputs": [tensor("self", "x"), argument("device", as_device=CALLS)]}, codes=EITHER
+    ),
     "a repeat of 2**62": _pt2(
-        call("torch.ops.aten.repeat.default", "y", tensor("self", "x"), argument("repeats", as_ints=[1, 1, 1 << 62, 9]))
+        call(
+            "torch.ops.aten.repeat.default",
+            "y",
+            tensor("self", "x"),
+            argument("repeats", as_ints=[1, 1, 1 << 62, 9]),
+        )
     ),
     "an expand of 2**62": _pt2(
-        call("torch.ops.aten.expand.default", "y", tensor("self", "x"), argument("size", as_ints=[1 << 62, 3, 8, 8]))
+        call(
+            "torch.ops.aten.expand.default",
+            "y",
+            tensor("self", "x"),
+            argument("size", as_ints=[1 << 62, 3, 8, 8]),
+        )
     ),
     "a constant of 2**23 by 2**23": _pt2(
         call("torch.ops.aten.zeros.default", "z", argument("size", as_ints=[1 << 23, 1 << 23])),
@@ -283,12 +315,24 @@ CASES = {
     ),
     "an arange of 2**62": _pt2(
         call("torch.ops.aten.arange.default", "z", argument("end", as_int=1 << 62)),
-        call("torch.ops.aten.index_select.default", "y", tensor("self", "x"), argument("dim", as_int=3), tensor("index", "z")),
+        call(
+            "torch.ops.aten.index_select.default",
+            "y",
+            tensor("self", "x"),
+            argument("dim", as_int=3),
+            tensor("index", "z"),
+        ),
         tensors={"z": described(8, dtype=5)},
         codes=REFUSED | {4, 6},
     ),
     "an arange in steps of 1e-300": _pt2(
-        call("torch.ops.aten.arange.start_step", "z", argument("start", as_float=0.0), argument("end", as_float=1e300), argument("step", as_float=1e-300)),
+        call(
+            "torch.ops.aten.arange.start_step",
+            "z",
+            argument("start", as_float=0.0),
+            argument("end", as_float=1e300),
+            argument("step", as_float=1e-300),
+        ),
         call("torch.ops.aten.add.Tensor", "y", tensor("self", "x"), tensor("other", "z")),
         tensors={"z": described(8)},
         codes=EITHER,
@@ -305,7 +349,12 @@ CASES = {
         codes=REFUSED | {4},
     ),
     "padding of 2**62": _pt2(
-        call("torch.ops.aten.constant_pad_nd.default", "y", tensor("self", "x"), argument("pad", as_ints=[1 << 62] * 4))
+        call(
+            "torch.ops.aten.constant_pad_nd.default",
+            "y",
+            tensor("self", "x"),
+            argument("pad", as_ints=[1 << 62] * 4),
+        )
     ),
     "interpolation by 1e300": _pt2(
         call(
@@ -317,18 +366,26 @@ CASES = {
         ),
         codes=REFUSED | {4},
     ),
-    "a result of another shape than it has": _pt2(RELU, tensors={"y": described(1, 3, 1 << 20, 1 << 20)}, codes=EITHER),
+    "a result of another shape than it has": _pt2(
+        RELU, tensors={"y": described(1, 3, 1 << 20, 1 << 20)}, codes=EITHER
+    ),
     "arguments of other types": _pt2(
         call("torch.ops.aten.mean.dim", "y", tensor("self", "x"), argument("dim", as_string="all")),
         codes=REFUSED | {4},
     ),
     "axes that are not there": _pt2(
-        call("torch.ops.aten.permute.default", "y", tensor("self", "x"), argument("dims", as_ints=[0, 0, 9, -9])),
+        call(
+            "torch.ops.aten.permute.default",
+            "y",
+            tensor("self", "x"),
+            argument("dims", as_ints=[0, 0, 9, -9]),
+        ),
         codes=REFUSED | {4},
     ),
     "an argument that is missing": _pt2({**RELU, "inputs": []}, codes=REFUSED | {4}),
     "an argument that op does not have": _pt2(
-        {**RELU, "inputs": [tensor("self", "x"), argument("self_destruct", as_bool=True)]}, codes=REFUSED | {4}
+        {**RELU, "inputs": [tensor("self", "x"), argument("self_destruct", as_bool=True)]},
+        codes=REFUSED | {4},
     ),
     "a tensor that reads itself": _pt2(call("torch.ops.aten.relu.default", "y", tensor("self", "y"))),
     "60,000 ReLUs": Hostile(".pt2", lambda: archive(_grown(60_000))),
@@ -340,7 +397,9 @@ CASES = {
     "JSON 100,000 deep": Hostile(".pt2", lambda: archive(_deep_json(100_000))),
     "JSON of no program": Hostile(".pt2", lambda: archive(b"[null, true, 1e999, NaN, -0]")),
     "an empty program": Hostile(".pt2", lambda: archive(b"{}")),
-    "two programs": Hostile(".pt2", lambda: archive(program(), net__models__other=b"").replace(b"models/other", b"models/o.json")),
+    "two programs": Hostile(
+        ".pt2", lambda: archive(program(), net__models__other=b"").replace(b"models/other", b"models/o.json")
+    ),
     "another version": _pt2(RELU, schema_version={"major": 10**30, "minor": 0}),
     "JSON in UTF-16": Hostile(".pt2", lambda: archive(program().decode().encode("utf-16"))),
 }

@@ -24,7 +24,9 @@ EITHER = REFUSED | ANSWERED | {4, 6}
 
 def _asks(kind, inputs="x big", *, values=(HUGE, HUGE), codes=REFUSED, **attributes):
     """One op whose output's shape stands in a tensor."""
-    return Hostile(".onnx", model(node(kind, inputs, "y", **attributes), tensors=[tensor("big", values)]), codes)
+    return Hostile(
+        ".onnx", model(node(kind, inputs, "y", **attributes), tensors=[tensor("big", values)]), codes
+    )
 
 
 def _floats(name, *values):
@@ -67,7 +69,9 @@ def _laughs(levels, calls):
 def _nested_if(levels):
     inner = graph([node("Identity", "x", "y")], outputs=[value_info("y", None)])
     for _ in range(levels):
-        inner = graph([node("If", "c", "y", then_branch=inner, else_branch=inner)], outputs=[value_info("y", None)])
+        inner = graph(
+            [node("If", "c", "y", then_branch=inner, else_branch=inner)], outputs=[value_info("y", None)]
+        )
         inner = {number: value for number, value in inner.items() if value}
     return inner
 
@@ -118,7 +122,11 @@ CASES = {
         message(
             {
                 1: 10,
-                7: {1: [node("ConstantOfShape", "s", "y")], 5: [tensor("s", [1 << 36])], 12: [value_info("y", None)]},
+                7: {
+                    1: [node("ConstantOfShape", "s", "y")],
+                    5: [tensor("s", [1 << 36])],
+                    12: [value_info("y", None)],
+                },
                 8: {2: 21},
             }
         ),
@@ -134,7 +142,11 @@ CASES = {
     ),
     "ConstantOfShape of negative extents": Hostile(
         ".onnx",
-        model(node("ConstantOfShape", "big", "c"), node("Add", "x c", "y"), tensors=[tensor("big", [-5, -(1 << 63)])]),
+        model(
+            node("ConstantOfShape", "big", "c"),
+            node("Add", "x c", "y"),
+            tensors=[tensor("big", [-5, -(1 << 63)])],
+        ),
     ),
     "Expand": _asks("Expand", values=(HUGE, 1, 1, 1, 1)),
     "Expand by a computed 2**40": Hostile(
@@ -331,7 +343,8 @@ CASES = {
                 "Einsum",
                 ["x"] * 12,
                 "y",
-                equation=",".join("abcd efgh ijkl mnop qrst uvwx ABCD EFGH IJKL MNOP QRST UVWX".split()) + "->",
+                equation=",".join("abcd efgh ijkl mnop qrst uvwx ABCD EFGH IJKL MNOP QRST UVWX".split())
+                + "->",
             )
         ),
         EITHER,
@@ -344,7 +357,9 @@ CASES = {
     "a Loop of 2**62 trips that grows": Hostile(
         ".onnx", _loop(HUGE, [node("Concat", "v v", "w", axis=3)]), EITHER
     ),
-    "a Loop of 60 trips that doubles": Hostile(".onnx", _loop(60, [node("Concat", "v v", "w", axis=3)]), EITHER),
+    "a Loop of 60 trips that doubles": Hostile(
+        ".onnx", _loop(60, [node("Concat", "v v", "w", axis=3)]), EITHER
+    ),
     "a Loop of -1 trips": Hostile(".onnx", _loop(-1, [node("Relu", "v", "w")]), EITHER),
     "a Scan of a million steps": Hostile(
         ".onnx",
@@ -407,31 +422,45 @@ CASES = {
         EITHER,
     ),
     "a node that reads its own output": Hostile(".onnx", model(node("Relu", "y", "y")), REFUSED | {4}),
-    "nodes in a circle": Hostile(".onnx", model(node("Add", "x b", "a"), node("Relu", "a", "b"), output="b"), REFUSED | {4}),
+    "nodes in a circle": Hostile(
+        ".onnx", model(node("Add", "x b", "a"), node("Relu", "a", "b"), output="b"), REFUSED | {4}
+    ),
     "a name that nobody makes": Hostile(".onnx", model(node("Relu", "nobody", "y")), REFUSED | {4}),
     "two nodes that make one name": Hostile(
         ".onnx", model(node("Relu", "x", "y"), node("Conv", "x", "y")), EITHER
     ),
-    "a million empty nodes": Hostile(".onnx", lambda: message({1: 10, 7: b"\x0a\x00" * 1_000_000, 8: {2: 21}}), REFUSED | {4}),
+    "a million empty nodes": Hostile(
+        ".onnx", lambda: message({1: 10, 7: b"\x0a\x00" * 1_000_000, 8: {2: 21}}), REFUSED | {4}
+    ),
     "60,000 Relus": Hostile(".onnx", lambda: _chain("Relu", 60_000)),
     "45,000 Softmaxes": Hostile(".onnx", lambda: _chain("Softmax", 45_000), EITHER),
     "a Sum of a million inputs": Hostile(".onnx", lambda: model(node("Sum", ["x"] * 1_000_000, "y")), EITHER),
     "a Split into a million pieces": Hostile(
         ".onnx",
-        lambda: model(node("Split", "x", [f"y{n}" for n in range(300_000)], axis=0), shape=(300_000,), output="y0"),
+        lambda: model(
+            node("Split", "x", [f"y{n}" for n in range(300_000)], axis=0), shape=(300_000,), output="y0"
+        ),
         EITHER,
     ),
     "nested attribute graphs, 5,000 deep": Hostile(".onnx", lambda: _deep_attributes(5000)),
     "nested types, 50,000 deep": Hostile(".onnx", lambda: _deep_types(50_000)),
     # Declared shapes
     "an input of 2**63 - 1": Hostile(".onnx", model(node("Relu", "x", "y"), shape=((1 << 63) - 1, 3))),
-    "an input of a negative extent": Hostile(".onnx", model(node("Relu", "x", "y"), shape=(1, -3, 8)), REFUSED | {4}),
+    "an input of a negative extent": Hostile(
+        ".onnx", model(node("Relu", "x", "y"), shape=(1, -3, 8)), REFUSED | {4}
+    ),
     "an input of 100,000 axes": Hostile(".onnx", lambda: model(node("Relu", "x", "y"), shape=(1,) * 100_000)),
     "an input of symbols, of 100,000 axes": Hostile(
         ".onnx", lambda: model(node("Relu", "x", "y"), shape=[f"n{i}" for i in range(100_000)]), REFUSED | {4}
     ),
     "many inputs, long together": Hostile(
-        ".onnx", model(*(node("Relu", f"v{n}", f"v{n + 1}") for n in range(600)), node("Relu", "x", "v0"), shape=(1 << 23,), output="v600")
+        ".onnx",
+        model(
+            *(node("Relu", f"v{n}", f"v{n + 1}") for n in range(600)),
+            node("Relu", "x", "v0"),
+            shape=(1 << 23,),
+            output="v600",
+        ),
     ),
     "100,000 extents for one long axis": Hostile(
         ".onnx",
@@ -456,12 +485,18 @@ CASES = {
     ),
     "indices as text": Hostile(
         ".onnx",
-        model(node("Reshape", "x w", "y"), tensors=[message({1: [2], 2: STRING, 6: [b"-1", b"\xff\xfe"], 8: "w"})]),
+        model(
+            node("Reshape", "x w", "y"),
+            tensors=[message({1: [2], 2: STRING, 6: [b"-1", b"\xff\xfe"], 8: "w"})],
+        ),
         REFUSED | {4, 6},
     ),
     "indices of 2**63": Hostile(
         ".onnx",
-        model(node("Gather", "x w", "y"), tensors=[message({1: [1], 2: 13, 8: "w", 9: struct.pack("<Q", 1 << 63)})]),
+        model(
+            node("Gather", "x w", "y"),
+            tensors=[message({1: [1], 2: 13, 8: "w", 9: struct.pack("<Q", 1 << 63)})],
+        ),
         REFUSED | {4},
     ),
     "a constant for each of 3,000 nodes": Hostile(

@@ -83,7 +83,9 @@ CASES = {
     "external data that shapes, walking up": Hostile(
         ".onnx", _external("../secret", shape=True), EITHER | {4, 6}
     ),
-    "external data that shapes, a symlink": _lured(lambda secret, link: link.symlink_to(secret), EITHER | {4, 6}, shape=True),
+    "external data that shapes, a symlink": _lured(
+        lambda secret, link: link.symlink_to(secret), EITHER | {4, 6}, shape=True
+    ),
     "external data that shapes, absolute": Hostile(
         ".onnx", _external("/proc/self/environ", shape=True, offset="0", length="32"), EITHER | {4, 6}
     ),
@@ -103,7 +105,12 @@ CASES = {
     "external data in an attribute": Hostile(
         ".onnx",
         model(
-            node("Constant", "", "s", value=tensor("s", [], [2], f13=[{1: "location", 2: "/etc/passwd"}], f14=1)),
+            node(
+                "Constant",
+                "",
+                "s",
+                value=tensor("s", [], [2], f13=[{1: "location", 2: "/etc/passwd"}], f14=1),
+            ),
             node("Reshape", "x s", "y"),
         ),
         EITHER | {4, 6},

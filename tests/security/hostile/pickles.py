@@ -66,7 +66,7 @@ CASES = {
     "TorchScript, .torchscript": Hostile(".torchscript", _torchscript()),
     "a pickle that imports": Hostile(".pt", b"ceyeshot_canary\nsing\n."),
     "a pickle that evaluates": Hostile(
-        ".pt", b"cbuiltins\neval\n(S'__import__(\"os\").system(\"" + COMMAND.encode() + b"\")'\ntR."
+        ".pt", b'cbuiltins\neval\n(S\'__import__("os").system("' + COMMAND.encode() + b"\")'\ntR."
     ),
     "a pickle of a pickle": Hostile(".pt", pickle.dumps(_Runs(pickle.loads, pickled()))),
     "a pickle that doubles 40 times": Hostile(".pt", b"(lp0\n" + b"(g0\ng0\nl" * 40 + b"."),
@@ -74,7 +74,9 @@ CASES = {
     "a pickle that nests 100,000 deep": Hostile(".pt", b"\x80\x04" + b"]" * 100_000 + b"a" * 99_999 + b"."),
     "a numpy file of objects": Hostile(
         ".npy",
-        b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(127) + b"\n" + pickled(),
+        b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(127)
+        + b"\n"
+        + pickled(),
     ),
     "called .pt2": Hostile(".pt2", pickled()),
     "called .keras": Hostile(".keras", pickled()),

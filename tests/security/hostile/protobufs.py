@@ -18,7 +18,9 @@ REFUSED_ANYWHERE = REFUSED | {4, 6}
 
 def _inside(graph: bytes) -> Hostile:
     """Something that stands where the graph belongs."""
-    return Hostile(".onnx", message({1: 10, 8: {2: 21}}) + b"\x3a" + varint(len(graph)) + graph, REFUSED_ANYWHERE)
+    return Hostile(
+        ".onnx", message({1: 10, 8: {2: 21}}) + b"\x3a" + varint(len(graph)) + graph, REFUSED_ANYWHERE
+    )
 
 
 def _damaged(seed: int) -> bytes:
@@ -55,7 +57,9 @@ CASES = {
     "numbers packed into half a float": _inside(message({1: message({4: "Conv", 5: {1: "a", 7: b"123"}})})),
     "packed numbers that end in the middle": _inside(message({5: message({1: b"\xff\xff", 2: 7, 8: "w"})})),
     "ten million packed extents": Hostile(
-        ".onnx", lambda: message({7: {5: {1: b"\x01" * 10_000_000, 2: 7, 8: "w"}}, 8: {2: 21}}), REFUSED_ANYWHERE
+        ".onnx",
+        lambda: message({7: {5: {1: b"\x01" * 10_000_000, 2: 7, 8: "w"}}, 8: {2: 21}}),
+        REFUSED_ANYWHERE,
     ),
     "thirty million floats in one attribute": Hostile(
         ".onnx",

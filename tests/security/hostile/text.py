@@ -36,8 +36,12 @@ CASES = {
     "YAML: a tag that runs, new": _yaml("!!python/object/new:os.system ['echo eyeshot-was-here']\n"),
     "YAML: a tag that names": _yaml("layers: !!python/name:os.system ''\n"),
     "YAML: a tag that imports": _yaml("layers: !!python/module:eyeshot_canary ''\n"),
-    "YAML: a tag in full": _yaml("!<tag:yaml.org,2002:python/object/apply:os.system> ['echo eyeshot-was-here']\n"),
-    "YAML: a tag of its own": _yaml("%TAG ! tag:yaml.org,2002:python/\n---\nlayers: !object/apply:os.system [id]\n"),
+    "YAML: a tag in full": _yaml(
+        "!<tag:yaml.org,2002:python/object/apply:os.system> ['echo eyeshot-was-here']\n"
+    ),
+    "YAML: a tag of its own": _yaml(
+        "%TAG ! tag:yaml.org,2002:python/\n---\nlayers: !object/apply:os.system [id]\n"
+    ),
     "YAML: binary": _yaml("layers: !!binary gASVJQAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOU\n"),
     "YAML: lists, 100,000 deep": _yaml("[" * 100_000),
     "YAML: mappings, 100,000 deep": _yaml("{a: " * 100_000),

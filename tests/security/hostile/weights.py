@@ -19,7 +19,9 @@ def _weights(header: object, data: bytes = b"", length: int | None = None) -> Ho
     return Hostile(".safetensors", _file(text, data, length), INPUT)
 
 
-def _tensor(dtype: object = "F32", shape: object = (4, 3, 3, 3), offsets: object = (0, 432)) -> dict[str, object]:
+def _tensor(
+    dtype: object = "F32", shape: object = (4, 3, 3, 3), offsets: object = (0, 432)
+) -> dict[str, object]:
     return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
 
@@ -38,7 +40,9 @@ CASES = {
     "a header of 100 MB": Hostile(".safetensors", lambda: _file(b"{" + b" " * (100 << 20) + b"}"), INPUT),
     "a header of a million tensors": Hostile(
         ".safetensors",
-        lambda: _file(json.dumps({f"t{n}": _tensor(shape=(0,), offsets=(0, 0)) for n in range(300_000)}).encode()),
+        lambda: _file(
+            json.dumps({f"t{n}": _tensor(shape=(0,), offsets=(0, 0)) for n in range(300_000)}).encode()
+        ),
         INPUT,
     ),
     "a header 100,000 deep": _weights(b'{"a":' * 100_000 + b"1" + b"}" * 100_000),
@@ -46,18 +50,26 @@ CASES = {
     "a header in UTF-16": _weights("{}".encode("utf-16")),
     "a header that is a pickle": _weights(pickled()),
     "offsets beyond the file": _weights({"weight": _tensor(offsets=(0, 1 << 40)), "bias": BIAS}, bytes(448)),
-    "offsets that overlap": _weights({"weight": _tensor(), "bias": _tensor(shape=(4,), offsets=(0, 16))}, bytes(432)),
+    "offsets that overlap": _weights(
+        {"weight": _tensor(), "bias": _tensor(shape=(4,), offsets=(0, 16))}, bytes(432)
+    ),
     "offsets backwards": _weights({"weight": _tensor(offsets=(432, 0)), "bias": BIAS}, bytes(448)),
     "offsets that are negative": _weights({"weight": _tensor(offsets=(-432, 0)), "bias": BIAS}, bytes(448)),
     "offsets that are text": _weights({"weight": _tensor(offsets=("0", "432")), "bias": BIAS}, bytes(448)),
-    "a shape that overflows": _weights({"weight": _tensor(shape=(1 << 62, 1 << 62)), "bias": BIAS}, bytes(448)),
+    "a shape that overflows": _weights(
+        {"weight": _tensor(shape=(1 << 62, 1 << 62)), "bias": BIAS}, bytes(448)
+    ),
     "a shape that is negative": _weights({"weight": _tensor(shape=(-4, -3, 3, 3)), "bias": BIAS}, bytes(448)),
-    "a dtype that there is not": _weights({"weight": _tensor(dtype="__import__('os')"), "bias": BIAS}, bytes(448)),
+    "a dtype that there is not": _weights(
+        {"weight": _tensor(dtype="__import__('os')"), "bias": BIAS}, bytes(448)
+    ),
     "a dtype that is a mapping": _weights({"weight": _tensor(dtype={"a": 1}), "bias": BIAS}, bytes(448)),
     "one key twice": _weights(
         b'{"weight": %s, "weight": %s}' % ((json.dumps(_tensor()).encode(),) * 2), bytes(432)
     ),
-    "metadata that is code": _weights({"__metadata__": {"format": "__import__('os').system('id')"}, "weight": 3}),
+    "metadata that is code": _weights(
+        {"__metadata__": {"format": "__import__('os').system('id')"}, "weight": 3}
+    ),
     "bytes in no tensor": _weights({"weight": _tensor(), "bias": BIAS}, bytes(1000)),
     "a pickle, called .safetensors": Hostile(".safetensors", pickled(), INPUT),
     "nothing": Hostile(".safetensors", b"", INPUT),

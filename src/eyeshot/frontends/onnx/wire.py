@@ -45,6 +45,7 @@ M = TypeVar("M", bound=Message)
 
 _INTEGER, _FLOAT, _TEXT, _MESSAGE = (int(kind) for kind in list(Kind)[:4])
 _FLOATS = struct.Struct("<f")
+_A_MESSAGE = 4  # what one costs in memory, counted in fields
 _SKIPPED = {1: 8, 5: 4}
 _BIG, _SIGN = 1 << 64, 1 << 63
 
@@ -95,19 +96,24 @@ class Reader:
     def _message(self, kind: type[M], start: int, stop: int, depth: int) -> M:
         if depth < 0:
             raise UnsafeFileError(f"{self.name} nests messages more than {self.depth} levels deep: refused")
-        data, fields = self.data, kind.FIELDS
+        self._count(_A_MESSAGE)
+        data, fields, most = self.data, kind.FIELDS, self.items
         held: dict[str, Any] = {"data": data, "place": (start, stop)}
         position = start
         count = 0
         while position < stop:
             at = position
             count += 1
+            if count > most:
+                self._count(count)
             key = data[position]
             position += 1
             if key > 127:
                 key, position = self._varint(at)
             field = fields.get(key >> 3)
             wire = key & 7
+            if key < 8:
+                raise self._broken(at, "has the number 0, which there is not")
             if wire == 2:
                 length = data[position]
                 position += 1
