@@ -6,6 +6,7 @@ Only PyYAML's event parser is used, which constructs nothing; scalars stay the c
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -91,6 +92,13 @@ class _Reader:
     def __init__(self, text: str, name: str) -> None:
         self._name = name
         self._items = 0
+        try:
+            self._yaml = import_module("yaml")
+        except ImportError as error:
+            raise MissingExtraError(
+                f'reading {name} needs PyYAML, which is not installed: pip install "eyeshot[yaml]"'
+            ) from error
+        self._kinds = self._yaml.events
         self._events = self._parsed(text)
 
     def _refuse(self, what: str, event: Any) -> NoReturn:
@@ -98,49 +106,39 @@ class _Reader:
 
     def _parsed(self, text: str) -> Iterator[Any]:
         try:
-            import yaml
-        except ImportError as error:
-            raise MissingExtraError(
-                f'reading {self._name} needs PyYAML, which is not installed: pip install "eyeshot[yaml]"'
-            ) from error
-        try:
-            yield from yaml.parse(text, Loader=yaml.SafeLoader)
-        except (yaml.YAMLError, RecursionError) as error:
+            yield from self._yaml.parse(text, Loader=self._yaml.SafeLoader)
+        except (self._yaml.YAMLError, RecursionError) as error:
             raise FileFormatError(f"{self._name} is no YAML: {error}") from error
 
     def document(self) -> Any:
         """The one document."""
-        from yaml import events
-
         for event in self._events:
-            if isinstance(event, events.DocumentStartEvent):
+            if isinstance(event, self._kinds.DocumentStartEvent):
                 found = self._item(next(self._events), 0)
                 next(self._events)
-                if isinstance(next(self._events), events.DocumentStartEvent):
+                if isinstance(next(self._events), self._kinds.DocumentStartEvent):
                     raise FileFormatError(f"{self._name} holds several documents; one network is one")
                 return found
         raise FileFormatError(f"{self._name} holds no document")
 
     def _item(self, event: Any, depth: int) -> Any:
-        from yaml import events
-
         self._items += 1
         if self._items > LIMITS.items:
             self._refuse(f"more than {LIMITS.items:,} values", event)
         if depth > LIMITS.depth:
             self._refuse(f"more than {LIMITS.depth} levels deep", event)
-        if isinstance(event, events.AliasEvent) or event.anchor is not None:
+        if isinstance(event, self._kinds.AliasEvent) or event.anchor is not None:
             self._refuse("anchors and aliases are not read: write the layers out, or repeat them", event)
         if event.tag is not None:
             self._refuse(
                 f"the tag {event.tag!r} is not read: layers are plain text, lists and mappings", event
             )
-        if isinstance(event, events.ScalarEvent):
+        if isinstance(event, self._kinds.ScalarEvent):
             return event.value
-        if isinstance(event, events.SequenceStartEvent):
-            return [self._item(inner, depth + 1) for inner in self._until(events.SequenceEndEvent)]
+        if isinstance(event, self._kinds.SequenceStartEvent):
+            return [self._item(inner, depth + 1) for inner in self._until(self._kinds.SequenceEndEvent)]
         found: dict[Any, Any] = {}
-        for inner in self._until(events.MappingEndEvent):
+        for inner in self._until(self._kinds.MappingEndEvent):
             key = self._item(inner, depth + 1)
             if not isinstance(key, str) or key in found:
                 self._refuse("a key is text, and stands there once", inner)
