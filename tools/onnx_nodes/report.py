@@ -111,13 +111,18 @@ def _oracles(rows: Mapping[str, dict[str, Any]]) -> list[str]:
         "random": "the op draws random numbers: not compared",
     }
     fixed = sum(bool(row["fixed"]) for row in rows.values())
-    upper = {name: row["shapes"] for name, row in rows.items() if row["shapes"]}
+    wrong = {name: row["shapes"] for name, row in rows.items() if row["shapes"]}
+    upper = sum(bool(row.get("upper")) for row in rows.values())
     lines = _table(
         ("oracle", "tests"),
         ((names.get(engine, "ONNX's reference"), str(count)) for engine, count in engines.most_common()),
     )
-    lines += ["", f"{fixed} tests have inputs whose given values decide shapes or axes.", ""]
-    return lines + _section("Shapes that data decide, given as upper bounds", upper.items())
+    shapes = (
+        f"{fixed} tests have inputs whose given values decide shapes or axes. In {upper} data decide a shape, and an upper "
+        f"bound stands for it; {len(wrong)} of the other shapes differ from those computed."
+    )
+    lines += ["", shapes, ""]
+    return lines + _section("Wrong shapes", wrong.items())
 
 
 def _twins(rows: Mapping[str, dict[str, Any]]) -> list[str]:

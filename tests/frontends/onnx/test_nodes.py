@@ -1,4 +1,4 @@
-"""A seeded slice of the campaign over ONNX's node tests, whether it would notice wrong rules, and which ops have rules."""
+"""A seeded slice of the campaign over the node tests of ONNX, whether it notices wrong rules, and which ops have any."""
 
 from __future__ import annotations
 
