@@ -165,15 +165,21 @@ def _crop(ctx: Builder, x: Ref, axis: int | None, shape: Sequence[int]) -> Ref:
 
 def _overlay(ctx: Builder, base: Ref, source: Ref, places: NDArray[np.int64], *, accumulate: bool) -> Ref:
     """``base`` with ``source`` written to ``places`` of the last axis; a place written twice reads both."""
+    if ctx.is_constant(base) and ctx.is_constant(source):
+        return ctx.constant(base.shape)
     size = base.shape[-1]
     order = np.argsort(places, kind="stable")
     written = np.bincount(places, minlength=size)
-    rows = np.split(size + order, np.cumsum(written)[:-1])
-    if accumulate:
-        rows = [np.append(row, place) for place, row in enumerate(rows)]
-    else:
-        rows = [row if len(row) else np.array([place]) for place, row in enumerate(rows)]
+    kept = np.arange(size) if accumulate else np.flatnonzero(written == 0)
+    lengths = written.copy()
+    lengths[kept] += 1
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    indices = np.empty(indptr[-1], np.int64)
+    first = np.cumsum(written) - written  # of each place's writes, in ``order``
+    owners = places[order]
+    indices[indptr[owners] + np.arange(len(order)) - first[owners]] = size + order
+    indices[indptr[kept + 1] - 1] = kept
     joined = ctx.concat([base, source], -1)
-    table = Table.of_rows(rows, joined.shape[-1])
+    table = Table(indptr, indices, joined.shape[-1])
     repeated = not accumulate and not ctx.is_constant(source) and written.max(initial=0) > 1
     return ctx.along(joined, {-1: (table, size)}, reason="repeated-index" if repeated else None)
