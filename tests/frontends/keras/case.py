@@ -34,5 +34,7 @@ class Case:
         """Random inputs of one draw."""
         generator = np.random.default_rng(seed)
         if self.values:
-            return [generator.choice(np.array(self.values), shape).astype(self.dtype) for shape in self.shapes]
+            return [
+                generator.choice(np.array(self.values), shape).astype(self.dtype) for shape in self.shapes
+            ]
         return [generator.uniform(0.5, 1.5, shape).astype(self.dtype) for shape in self.shapes]

@@ -38,7 +38,9 @@ def change(function: Function, inputs: list[torch.Tensor], values: tuple[float, 
     )
 
 
-def _of(function: Function, inputs: list[torch.Tensor], place: int) -> Callable[[torch.Tensor], tuple[Any, ...]]:
+def _of(
+    function: Function, inputs: list[torch.Tensor], place: int
+) -> Callable[[torch.Tensor], tuple[Any, ...]]:
     return lambda x: tuple(function(*inputs[:place], x, *inputs[place + 1 :]))
 
 
@@ -65,7 +67,9 @@ def _asked(
             for whole in wholes(x):
                 eye = torch.eye(x.numel(), dtype=torch.bool).reshape(x.numel(), *x.shape)
                 for o, after in enumerate(_each(one, torch.where(eye, whole, x))):
-                    seen = differs(after, before[o]).movedim(0, -1).reshape(*before[o].shape, *x.shape).numpy()
+                    seen = (
+                        differs(after, before[o]).movedim(0, -1).reshape(*before[o].shape, *x.shape).numpy()
+                    )
                     found[o, i] = found.get((o, i), False) | seen
     return found
 

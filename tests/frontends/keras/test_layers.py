@@ -60,7 +60,9 @@ def _model(case):
 def _function(model):
     def call(*inputs):
         with sdpa_kernel(SDPBackend.MATH):  # the others hide NaN
-            outputs = keras.tree.flatten(model(list(inputs) if len(inputs) > 1 else inputs[0], training=False))
+            outputs = keras.tree.flatten(
+                model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+            )
         return [out for out in outputs if out.is_floating_point()]
 
     return call

@@ -55,12 +55,16 @@ TWO = ((2, 3, 4), (2, 5, 4))
 
 
 def _attend(name, *args, **kwargs):
-    call = {key: kwargs.pop(key) for key in list(kwargs) if key in {"use_causal_mask", "return_attention_scores"}}
+    call = {
+        key: kwargs.pop(key) for key in list(kwargs) if key in {"use_causal_mask", "return_attention_scores"}
+    }
     return lambda *xs: getattr(L, name)(*args, **kwargs)(*xs, **call)
 
 
 def _listed(name, *args, **kwargs):
-    call = {key: kwargs.pop(key) for key in list(kwargs) if key in {"use_causal_mask", "return_attention_scores"}}
+    call = {
+        key: kwargs.pop(key) for key in list(kwargs) if key in {"use_causal_mask", "return_attention_scores"}
+    }
     return lambda *xs: getattr(L, name)(*args, **kwargs)(list(xs), **call)
 
 

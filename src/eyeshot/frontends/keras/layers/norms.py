@@ -34,6 +34,13 @@ def rms_norm(ctx: Context, x: Ref) -> Ref:
     return ctx.normalise(x, axes)
 
 
+@lowers("layers.LayerScale")
+def layer_scale(ctx: Context, x: Ref) -> Ref:
+    """Each element reads itself, as keras.applications' ConvNeXt scales it."""
+    ctx.own((ctx.options.features("projection_dim"),))
+    return x
+
+
 @lowers("layers.UnitNormalization", masks=True)
 def unit_norm(ctx: Context, x: Ref) -> Ref:
     """Each element reads itself and all along the axes of the norm."""

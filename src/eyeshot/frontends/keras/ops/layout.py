@@ -203,17 +203,11 @@ def tiled(ctx: Context, x: Ref) -> Ref:
 @lowers("numpy.Repeat")
 def repeated(ctx: Context, x: Ref) -> Ref:
     """Each element several times in place."""
-    given = ctx.options.get("repeats")
     if ctx.options.get("axis") is None:
         x = ctx.reshape(x, (prod(x.shape),))
-    axis = ctx.options.axis("axis", len(x.shape), 0)
+    axis, times = ctx.options.axis("axis", len(x.shape), 0), ctx.options.whole("repeats")
     n = x.shape[axis]
-    if isinstance(given, int) or len(given) == 1:
-        times = given if isinstance(given, int) else given[0]
-        return ctx.along(x, {axis: (stretch(times, n), bounded(times * n, ctx.options.where))})
-    bounded(sum(given), ctx.options.where)
-    picked = np.repeat(np.arange(n), given)
-    return ctx.along(x, {axis: (take(picked, n), len(picked))})
+    return ctx.along(x, {axis: (stretch(times, n), bounded(times * n, ctx.options.where))})
 
 
 @lowers("numpy.Pad")
