@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Box",
     "CaptureError",
+    "EffectiveField",
     "EyeshotError",
     "Field",
     "FileFormatError",
@@ -29,6 +30,7 @@ __all__ = [
     "UnsupportedOpError",
     "__version__",
     "analyze",
+    "effective_field",
     "explain",
     "parse",
     "receptive_field",
@@ -36,6 +38,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from eyeshot.effective import EffectiveField, effective_field
     from eyeshot.errors import (
         CaptureError,
         EyeshotError,
@@ -60,10 +63,12 @@ else:
     # Hidden from type checkers, to whom a module __getattr__ makes every misspelt name legal.
     _HOMES = {
         "Box": "geometry",
+        "EffectiveField": "effective",
         "Field": "fields",
         "Report": "fields",
         "Spec": "frontends.spec.tree",
         "analyze": "pipeline",
+        "effective_field": "effective",
         "explain": "views.explain",
         "parse": "frontends.spec.parsing",
         "receptive_field": "geometry",

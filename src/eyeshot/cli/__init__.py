@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from eyeshot.cli.analyze import analyze
+from eyeshot.cli.effective import effective
 from eyeshot.cli.explain import explain
 from eyeshot.cli.verify import verify
 
@@ -34,6 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(analyze)
+app.command()(effective)
 app.command()(explain)
 app.command()(verify)
 

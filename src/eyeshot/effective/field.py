@@ -34,8 +34,8 @@ class EffectiveField:
     (`eyeshot.effective.protocols`; ``plain``: a total of 1). It is all 0 where the unit is ``dead``. ``unit`` is a full
     index (None: all of an axis) and ``box`` its theoretical field, outside which the map is 0. ``stderr`` is the
     standard error of the mean over ``images``, relative to the mean (both Euclidean norms over all pixels), None for one;
-    ``convergence`` has (images, stderr) as they came in. ``central`` units were asked for as such. Coordinates are pixel
-    indices.
+    ``convergence`` has (images, stderr) as they came in. ``central`` units were asked for as such. ``photograph`` is the
+    first one as the model saw it (height, width, colours from 0 to 1), where there is one. Coordinates are pixel indices.
     """
 
     map: NDArray[np.float64]
@@ -51,6 +51,7 @@ class EffectiveField:
     convergence: tuple[tuple[int, float], ...]
     notes: tuple[str, ...]
     central: bool = False
+    photograph: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         if self.dead:

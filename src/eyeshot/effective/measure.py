@@ -130,6 +130,7 @@ def effective_field(
         convergence=found.convergence,
         notes=(*notes, *source.notes, *found.notes),
         central=target is None and unit == "center",
+        photograph=source.shown(),
     )
 
 

@@ -1,0 +1,130 @@
+"""``eyeshot effective``: what a unit uses of what it may see, as numbers and as a picture."""
+
+from __future__ import annotations
+
+import sys
+import time
+from enum import StrEnum
+from importlib.util import find_spec
+from json import dumps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eyeshot.cli import options
+from eyeshot.cli.terminal import counted, errors_told, page
+from eyeshot.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from eyeshot.effective import EffectiveField
+
+RANDOM = 16
+"""Random images where none are given."""
+
+PICTURES = (".png", ".pdf", ".svg")
+
+
+class Protocol(StrEnum):
+    """How gradients become a map."""
+
+    plain = "plain"
+    replknet = "replknet"
+    replknet_linear = "replknet-linear"
+    vmamba = "vmamba"
+    openerf = "openerf"
+    luo2016 = "luo2016"
+
+
+_PICTURES = "Photographs or folders of them; without any, random ones."
+_LAYER = "The layer; by default the last one whose units have places."
+_UNIT = "A unit of it, * for all of an axis; by default the middle, all channels."
+_PROTOCOL = "How gradients become a map, as published; figures of different protocols do not compare."
+_IMAGES = f"How many images to use: the first of those given, or so many random ones ({RANDOM})."
+_TOLERANCE = "Stop once the relative standard error is at most this."
+_OUTPUT = "Draw a picture there (.png, .pdf, .svg), or write the map (.npy)."
+_WEIGHTS = "Weights to load into a reference; without them they are random."
+_MEMORY = "MiB that images and activations may take."
+
+
+def effective(
+    model: options.Model,
+    pictures: Annotated[list[Path] | None, typer.Argument(metavar="IMAGES", help=_PICTURES)] = None,
+    layer: Annotated[str | None, typer.Option(help=_LAYER)] = None,
+    unit: Annotated[Any, typer.Option(parser=options.unit_index, metavar="N,C,H,W", help=_UNIT)] = None,
+    protocol: Annotated[Protocol, typer.Option(help=_PROTOCOL)] = Protocol.plain,
+    method: Annotated[str, typer.Option(help="How it is estimated: gradient.")] = "gradient",
+    images: Annotated[int | None, typer.Option(min=1, help=_IMAGES)] = None,
+    tolerance: Annotated[float | None, typer.Option(min=0, help=_TOLERANCE)] = None,
+    seed: Annotated[int, typer.Option(help="What random images are drawn with.")] = 0,
+    input_size: options.InputSize = None,
+    weights: Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help=_WEIGHTS)] = None,
+    memory: Annotated[int, typer.Option(min=1, metavar="MIB", help=_MEMORY)] = 2048,
+    output: Annotated[Path | None, typer.Option(metavar="PATH", help=_OUTPUT)] = None,
+    json: options.Json = None,
+    debug: options.Debug = False,
+) -> None:
+    """Measure what a unit of MODEL uses of what it may see, on IMAGES."""
+    if sys.path[0] != str(Path.cwd()):
+        sys.path.insert(0, str(Path.cwd()))  # factories are looked for here, as python -m does
+    with errors_told(debug):
+        _checked(output)
+        began = time.perf_counter()
+        with counted(f"Measuring {model}") as advance:
+            from eyeshot.effective import effective_field
+            from eyeshot.effective.images import listed
+
+            field = effective_field(
+                model,
+                listed(pictures)[:images] if pictures else images or RANDOM,
+                layer,
+                "center" if unit is None else unit,
+                method=method,
+                protocol=protocol.value,
+                tolerance=tolerance,
+                seed=seed,
+                memory=memory << 20,
+                progress=advance,
+                input_size=options.sizes(input_size),
+                weights=None if weights is None else str(weights),
+            )
+        if output is not None:
+            _write(field, output)
+        typer.echo(_told(field, json, time.perf_counter() - began), nl=False)
+
+
+def _checked(output: Path | None) -> None:
+    """Say before the work, not after it, that there is no way to write its result."""
+    if output is not None and not output.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {str(output.parent)!r}", param_hint="--output")
+    if output is not None and output.suffix not in (*PICTURES, ".npy"):
+        raise typer.BadParameter(
+            f"{output.name!r} is no picture ({', '.join(PICTURES)}) and no map (.npy)", param_hint="--output"
+        )
+    if output is not None and output.suffix != ".npy" and find_spec("matplotlib") is None:
+        raise MissingExtraError(
+            'pictures need matplotlib, which is not installed: pip install "eyeshot[plots]"'
+        )
+
+
+def _write(field: EffectiveField, output: Path) -> None:
+    if output.suffix == ".npy":
+        import numpy as np
+
+        np.save(output, field.map)
+        return
+    from eyeshot.views.effective_plots import figure
+
+    figure(field).savefig(output)
+
+
+def _told(field: EffectiveField, place: str | None, seconds: float) -> str:
+    """What stdout gets: a summary, or JSON where that is asked for; a file of JSON is written."""
+    from eyeshot.views.effective import Effective
+
+    if place is not None:
+        document = dumps(field.to_dict(), indent=1) + "\n"
+        if place == "-":
+            return document
+        Path(place).write_text(document, encoding="utf-8")
+    return page(Effective(field, seconds))
