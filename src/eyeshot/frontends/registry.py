@@ -67,7 +67,7 @@ class Frontend(Protocol):
         ...
 
 
-FRONTENDS = tuple(f"eyeshot.frontends.{name}.frontend" for name in "spec onnx jax torch".split())
+FRONTENDS = tuple(f"eyeshot.frontends.{name}.frontend" for name in "spec onnx keras jax torch".split())
 
 
 def frontend_for(model: object) -> Frontend:
