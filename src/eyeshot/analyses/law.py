@@ -67,7 +67,7 @@ class Laws:
         return self._found[key]
 
     def _axis(self, node: int, axis: int, *, local: bool) -> AxisLaw:
-        dependency = self._merged(node, axis)
+        dependency = self.merged(node, axis)
         terms = [
             term for term in dependency.terms if not (local and term.context >> axis & 1)
         ] or dependency.terms
@@ -84,7 +84,7 @@ class Laws:
             return AxisLaw(stride=stride, why=whole.broken)
         return _described(whole, stride, position)
 
-    def _merged(self, node: int, axis: int) -> Dependency:
+    def merged(self, node: int, axis: int) -> Dependency:
         """The dependency of a node with whole tensor axes, where no other input axis is spread over the same one."""
         dependency = self.dependencies[node]
         for place, factors in enumerate(dependency.cutting):

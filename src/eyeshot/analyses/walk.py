@@ -7,6 +7,7 @@ which one sees most. So the numbers that :mod:`eyeshot.analyses.recurrence` make
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Literal
 
@@ -116,7 +117,7 @@ class Walk:
 
     def _part(self, node: int) -> _Part | Literal["fixed", "spread"]:
         """What the field of a node moves along: nothing, one part of one axis, or several."""
-        dependency = self._laws.dependencies[node]
+        dependency = self._laws.merged(node, self._axis)
         laws = [
             term.sets[self._axis]
             for term in dependency.terms
@@ -203,8 +204,8 @@ def _recut(part: _Part, before: _Part, shape: Sequence[int], inside: Sequence[in
     return None
 
 
-def _weight(law: AxisLaw) -> tuple[bool, bool, int]:
-    return law.unbounded, law.size is None, law.size or 0
+def _weight(law: AxisLaw) -> tuple[bool, bool, int, Fraction]:
+    return law.unbounded, law.size is None, law.size or 0, -Fraction(law.offset or 0)
 
 
 def _join(node: int, law: AxisLaw, ways: Sequence[AxisLaw], chosen: int) -> Iterator[Join]:
