@@ -27,10 +27,14 @@ def main() -> int:
     """Check what is asked for, chunk by chunk in children; the exit status is 1 where a rule misses something."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default=".*", help="groups whose name matches this expression")
-    parser.add_argument("--samples", type=int, help="so many cases of each group, a seeded choice, and no report")
+    parser.add_argument(
+        "--samples", type=int, help="so many cases of each group, a seeded choice, and no report"
+    )
     parser.add_argument("--again", action="store_true", help="also what is stored; later answers count")
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--report", action="store_true", help="write the report of what is stored, and nothing else")
+    parser.add_argument(
+        "--report", action="store_true", help="write the report of what is stored, and nothing else"
+    )
     options = parser.parse_args()
     if options.report:
         write(ROOT, stored(STORE))
@@ -46,12 +50,20 @@ def main() -> int:
     store = STORE if options.samples is None else None
     missed = 0
     for outcome in run(
-        check, jobs, limits=LIMITS, store=store, workers=options.workers, warm=[check.__module__], label="harnesses"
+        check,
+        jobs,
+        limits=LIMITS,
+        store=store,
+        workers=options.workers,
+        warm=[check.__module__],
+        label="harnesses",
     ):
         value = outcome.value or {}
         missed += value.get("missed", 0)
         shown = {key: value[key] for key in ("missed", "wide", "refused", "errors") if value.get(key)}
-        print(f"{outcome.name}: {outcome.status} {outcome.message} {outcome.seconds:.1f} s {shown}", flush=True)
+        print(
+            f"{outcome.name}: {outcome.status} {outcome.message} {outcome.seconds:.1f} s {shown}", flush=True
+        )
     if store is not None:
         write(ROOT, stored(store))
     return int(missed > 0)
@@ -62,7 +74,8 @@ def _chosen(only: str, samples: int | None) -> dict[str, list[int]]:
     if samples is None:
         return found
     return {
-        group: random.Random(group).sample(numbers, min(samples, len(numbers))) for group, numbers in found.items()
+        group: random.Random(group).sample(numbers, min(samples, len(numbers)))
+        for group, numbers in found.items()
     }
 
 

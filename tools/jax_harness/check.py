@@ -126,7 +126,9 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, int | float | complex) or (hasattr(value, "shape") and hasattr(value, "dtype"))
 
 
-def _variant(harness: Any, tally: Tally, draw: Callable[[int], list[Any]], places: list[int], words: str) -> None:
+def _variant(
+    harness: Any, tally: Tally, draw: Callable[[int], list[Any]], places: list[int], words: str
+) -> None:
     """One way to split the arguments into inputs (at ``places``) and constants."""
     first = draw(0)
 
@@ -152,10 +154,14 @@ def _variant(harness: Any, tally: Tally, draw: Callable[[int], list[Any]], place
     tally.primitives += sorted({tensor.op for tensor in graph.tensors})
     nodes = list(graph.outputs.values())
     rules = _rules(graph, nodes, oracles)
-    reasons = [" ".join(sorted({graph.nodes[n].reason or "" for n in graph.ancestors([node])} - {""})) for node in nodes]
+    reasons = [
+        " ".join(sorted({graph.nodes[n].reason or "" for n in graph.ancestors([node])} - {""}))
+        for node in nodes
+    ]
     codes = {o: reasons[o] or _unseen(harness, oracles.outputs[o]) for o in range(len(nodes))}
     patient = any(
-        not reasons[o] and jnp.issubdtype(output.dtype, np.inexact) for o, output in enumerate(oracles.outputs)
+        not reasons[o] and jnp.issubdtype(output.dtype, np.inexact)
+        for o, output in enumerate(oracles.outputs)
     )
     oracles.observe(rules, patient=patient)
     for key, rule in rules.items():

@@ -37,7 +37,11 @@ class Oracles:
     """
 
     def __init__(
-        self, function: Callable[..., Any], draw: Callable[[int], list[Values]], seed: int, tolerance: float = 0
+        self,
+        function: Callable[..., Any],
+        draw: Callable[[int], list[Values]],
+        seed: int,
+        tolerance: float = 0,
     ) -> None:
         self._tolerance = tolerance
         self._function = jax.jit(lambda *inputs: jax.tree_util.tree_leaves(function(*inputs)))
@@ -46,7 +50,9 @@ class Oracles:
         self.outputs = self._run(self.inputs)
         random = np.random.RandomState(seed % (1 << 32))
         self.columns = [
-            sorted(random.permutation(x.size)[: next(most for size, most in PLACES if x.size <= size)].tolist())
+            sorted(
+                random.permutation(x.size)[: next(most for size, most in PLACES if x.size <= size)].tolist()
+            )
             for x in self.inputs
         ]
         self.seen: dict[str, dict[Key, Matrix]] = {

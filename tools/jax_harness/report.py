@@ -26,6 +26,9 @@ Every lowering against JAX's own list of harnesses (`jax._src.internal_test_util
 compared with each of its inputs, element by element: what the rule says is read, against what three oracles saw (change,
 NaN, gradient). A case that takes whole numbers is read twice: with those as inputs, and with those known. Of inputs of more
 than 64 elements a seeded choice is probed."""
+PLACES = """\
+Whole numbers and booleans change for few inputs only: the rule must hold what was seen of them, and isn't asked to equal
+it."""
 SUPPORT = """\
 Made by `python -m tools.jax_harness` from the registry of lowerings and the results in `results/jax_harness.md`. Groups are
 those of JAX's own test harnesses."""
@@ -52,7 +55,14 @@ def gathered(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, Any]]:
         if group not in known:
             continue
         tally = found.setdefault(
-            group, {**dict.fromkeys(COUNTS, 0), **{k: Counter() for k in KINDS}, "examples": {}, "seconds": 0.0, "commits": set()}
+            group,
+            {
+                **dict.fromkeys(COUNTS, 0),
+                **{k: Counter() for k in KINDS},
+                "examples": {},
+                "seconds": 0.0,
+                "commits": set(),
+            },
         )
         tally["seconds"] += outcome.seconds
         if outcome.value is None:
@@ -103,40 +113,53 @@ def _results(tallies: Mapping[str, Any], verdicts: Mapping[str, str]) -> str:
     counted = Counter(verdicts.values())
     seconds = sum(tally["seconds"] for tally in tallies.values())
     rows = [
-        (f"`{name}`", verdicts[name], *(str(tallies[name][key]) for key in ("cases", "comparisons", "exact")), _said(tallies[name]))
+        (
+            f"`{name}`",
+            verdicts[name],
+            *(str(tallies[name][key]) for key in ("cases", "comparisons", "exact")),
+            _said(tallies[name]),
+        )
         for name in sorted(verdicts, key=lambda name: (order.index(verdicts[name]), name))
         if verdicts[name] != "exact"
     ]
-    return "\n".join([
-        "# JAX's harnesses",
-        "",
-        f"Command: `python -m tools.jax_harness`; commit {', '.join(sorted(commits))}; {datetime.now(UTC):%Y-%m-%d}; Python "
-        f"{platform.python_version()}, jax {jax.__version__}; {seconds:.0f} s in all.",
-        "",
-        INTRODUCTION,
-        "",
-        f"{total['cases']} cases in {len(verdicts)} groups: {total['answered']} answered, {refused} refused by name, "
-        f"{sum(skipped.values())} left out (table below); {total['comparisons']} comparisons, {total['exact']} of them exact, "
-        f"**{total['missed']} unsound**.",
-        "",
-        *_table(("verdict", "groups", "meaning"), [(word, str(counted[word]), VERDICTS[word]) for word in VERDICTS]),
-        "",
-        "Whole numbers and booleans change for few inputs only: the rule must hold what was seen of them, and isn't asked to "
-        "equal it.",
-        "",
-        "## All but the exact",
-        "",
-        *_table(("group", "verdict", "cases", "comparisons", "exact", "what, and how often"), rows),
-        "",
-        f"## Cases left out: {sum(skipped.values())}",
-        "",
-        *_table(("why", "cases"), [(why, str(n)) for why, n in skipped.most_common()]),
-        "",
-        "## Where oracles mislead",
-        "",
-        *_table(("group", "why"), [(f"`{name}`", why) for name, why in [*COARSE.items(), *BLIND.items()]]),
-        "",
-    ])  # fmt: skip
+    command = f"Command: `python -m tools.jax_harness`; commit {', '.join(sorted(commits))}; {datetime.now(UTC):%Y-%m-%d}; "
+    versions = f"Python {platform.python_version()}, jax {jax.__version__}; {seconds:.0f} s in all."
+    answered = f"{total['cases']} cases in {len(verdicts)} groups: {total['answered']} answered, {refused} refused by name, "
+    compared = f"{sum(skipped.values())} left out (table below); {total['comparisons']} comparisons, {total['exact']} exact, "
+    head = ("group", "verdict", "cases", "comparisons", "exact", "what, and how often")
+    return "\n".join(
+        [
+            "# JAX's harnesses",
+            "",
+            command + versions,
+            "",
+            INTRODUCTION,
+            "",
+            f"{answered}{compared}**{total['missed']} unsound**.",
+            "",
+            *_table(
+                ("verdict", "groups", "meaning"),
+                [(word, str(counted[word]), VERDICTS[word]) for word in VERDICTS],
+            ),
+            "",
+            PLACES,
+            "",
+            "## All but the exact",
+            "",
+            *_table(head, rows),
+            "",
+            f"## Cases left out: {sum(skipped.values())}",
+            "",
+            *_table(("why", "cases"), [(why, str(n)) for why, n in skipped.most_common()]),
+            "",
+            "## Where oracles mislead",
+            "",
+            *_table(
+                ("group", "why"), [(f"`{name}`", why) for name, why in [*COARSE.items(), *BLIND.items()]]
+            ),
+            "",
+        ]
+    )
 
 
 def _said(tally: Mapping[str, Any]) -> str:
@@ -151,25 +174,30 @@ def _support(tallies: Mapping[str, Any], verdicts: Mapping[str, str]) -> str:
     families = defaultdict(list)
     for op, lowering in LOWERINGS.items():
         families[inspect.getmodule(lowering).__name__.rpartition(".")[2]].append(op)  # type: ignore[union-attr]
-    rows = [
-        (f"`{name}`", word, str(tallies[name]["cases"]), ", ".join(f"`{code}`" for code in sorted(set(" ".join(tallies[name]["wide"]).split()) - {"place", "blind"})))
-        for name, word in verdicts.items()
-    ]
-    return "\n".join([
-        "# What is supported of JAX",
-        "",
-        SUPPORT,
-        "",
-        *_table(("verdict", "meaning"), VERDICTS.items()),
-        "",
-        f"## Harness groups ({len(rows)})",
-        "",
-        *_table(("group", "verdict", "cases", "reasons"), rows),
-        "",
-        f"## Primitives with a lowering ({len(LOWERINGS)})",
-        "",
-        *[line for family in sorted(families) for line in (f"**{family}** ({len(families[family])}): {_listed(families[family])}", "")],
-    ])  # fmt: skip
+    rows = []
+    for name, word in verdicts.items():
+        codes = sorted(set(" ".join(tallies[name]["wide"]).split()) - {"place", "blind"})
+        rows.append(
+            (f"`{name}`", word, str(tallies[name]["cases"]), ", ".join(f"`{code}`" for code in codes))
+        )
+    listed = [(family, _listed(ops), len(ops)) for family, ops in sorted(families.items())]
+    return "\n".join(
+        [
+            "# What is supported of JAX",
+            "",
+            SUPPORT,
+            "",
+            *_table(("verdict", "meaning"), VERDICTS.items()),
+            "",
+            f"## Harness groups ({len(rows)})",
+            "",
+            *_table(("group", "verdict", "cases", "reasons"), rows),
+            "",
+            f"## Primitives with a lowering ({len(LOWERINGS)})",
+            "",
+            *[line for family, ops, count in listed for line in (f"**{family}** ({count}): {ops}", "")],
+        ]
+    )
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -179,5 +207,6 @@ def _listed(names: Iterable[str]) -> str:
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     lines = [head, ("---",) * len(head), *rows]
     return [
-        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |" for line in lines
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in line) + " |"
+        for line in lines
     ]

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import equinox as eqx
-import flax.linen as linen
 import jax
 import numpy as np
 import torch
 import torch.nn.functional as F
-from flax import nnx
+from flax import linen, nnx
 from jax import numpy as jnp
 from torch import nn
 
@@ -110,7 +109,9 @@ network("plain stack", (1, 64, 64, 3), plain_twin)(Plain)
 
 
 def basic_twin(inside, outside, stride):
-    skip = nn.Sequential(nn.Conv2d(inside, outside, 1, stride), nn.BatchNorm2d(outside)) if stride > 1 else None
+    skip = (
+        nn.Sequential(nn.Conv2d(inside, outside, 1, stride), nn.BatchNorm2d(outside)) if stride > 1 else None
+    )
     return nn.Sequential(
         Residual(
             nn.Conv2d(inside, outside, 3, stride, 1), nn.BatchNorm2d(outside), nn.ReLU(),
@@ -190,9 +191,15 @@ def transposed():
     )
 
 
+def shapes_alone(build):
+    """An nnx module whose parameters are shapes: to make up numbers for them takes far longer."""
+    return lambda: nnx.eval_shape(build)
+
+
 @network("dilated", (1, 40, 40, 3), lambda: nn.Sequential(
     nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=2, dilation=2), nn.ReLU(),
     nn.Conv2d(4, 4, 3, padding=(4, 1), dilation=(4, 1)), nn.Conv2d(4, 2, 3, dilation=3)))  # fmt: skip
+@shapes_alone
 def dilated():
     rngs = nnx.Rngs(0)
     return nnx.Sequential(
@@ -231,6 +238,7 @@ class Inverted(nnx.Module):
 
 @network("depthwise", (1, 40, 40, 4), lambda: nn.Sequential(
     inverted_twin(4, 1), inverted_twin(4, 2), inverted_twin(4, 1), inverted_twin(4, 2)))  # fmt: skip
+@shapes_alone
 def depthwise():
     rngs = nnx.Rngs(0)
     return nnx.Sequential(*(Inverted(4, stride, rngs) for stride in (1, 2, 1, 2)))
@@ -241,7 +249,9 @@ class InceptionTwin(nn.Module):
         super().__init__()
         self.one = nn.Conv2d(inside, 2, 1)
         self.three = nn.Sequential(nn.Conv2d(inside, 2, 1), nn.Conv2d(2, 4, 3, padding=1))
-        self.wide = nn.Sequential(nn.Conv2d(inside, 2, (1, 7), padding=(0, 3)), nn.Conv2d(2, 2, (7, 1), padding=(3, 0)))
+        self.wide = nn.Sequential(
+            nn.Conv2d(inside, 2, (1, 7), padding=(0, 3)), nn.Conv2d(2, 2, (7, 1), padding=(3, 0))
+        )
         self.pool = nn.Sequential(nn.AvgPool2d(3, 1, 1), nn.Conv2d(inside, 2, 1))
 
     def forward(self, x):
@@ -267,7 +277,11 @@ def inception():
 class GateTwin(nn.Module):
     def __init__(self, channels):
         super().__init__()
-        self.conv, self.down, self.up = nn.Conv2d(channels, channels, 3, 1, 1), nn.Conv2d(channels, 2, 1), nn.Conv2d(2, channels, 1)
+        self.conv, self.down, self.up = (
+            nn.Conv2d(channels, channels, 3, 1, 1),
+            nn.Conv2d(channels, 2, 1),
+            nn.Conv2d(2, channels, 1),
+        )
 
     def forward(self, x):
         x = self.conv(x)
@@ -285,6 +299,7 @@ class Gate(nnx.Module):
 
 
 @network("squeeze and excite", (1, 24, 24, 4), lambda: nn.Sequential(GateTwin(4), GateTwin(4)))
+@shapes_alone
 def gates():
     rngs = nnx.Rngs(0)
     return nnx.Sequential(Gate(4, rngs), Gate(4, rngs))
@@ -337,6 +352,7 @@ class ConvNeXt(nnx.Module):
 
 @network("ConvNeXt", (1, 32, 32, 3), lambda: nn.Sequential(
     nn.Conv2d(3, 4, 4, 4), ConvNeXtTwin(4), nn.Conv2d(4, 4, 2, 2), ConvNeXtTwin(4)))  # fmt: skip
+@shapes_alone
 def convnext():
     rngs = nnx.Rngs(0)
     return nnx.Sequential(
@@ -350,7 +366,9 @@ def convnext():
 class PyramidTwin(nn.Module):
     def __init__(self):
         super().__init__()
-        self.stages = nn.ModuleList([nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 2, 1)])
+        self.stages = nn.ModuleList(
+            [nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 2, 1)]
+        )
         self.lateral = nn.ModuleList([nn.Conv2d(4, 4, 1) for _ in range(3)])
         self.smooth = nn.ModuleList([nn.Conv2d(4, 4, 3, 1, 1) for _ in range(3)])
 
@@ -388,6 +406,13 @@ network("feature pyramid", (1, 48, 48, 3), PyramidTwin)(Pyramid)
 # equinox: one sample, channels first; a batch by vmap
 
 
+class Batched(eqx.Module):
+    inner: eqx.Module
+
+    def __call__(self, x):
+        return jax.vmap(self.inner)(x)
+
+
 class ConvBlock(eqx.Module):
     layers: list
 
@@ -412,7 +437,7 @@ class ConvBlock(eqx.Module):
     nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 8, 3, 2, 1, groups=2), nn.AvgPool2d(3, 1, 1),
     nn.ConvTranspose2d(8, 4, 2, 2)), (1, 3, 32, 32), layout="NCHW", moved=(0, 1, 2, 3))  # fmt: skip
 def equinox_stack():
-    return jax.vmap(ConvBlock(jax.random.key(0)))
+    return eqx.filter_eval_shape(lambda: Batched(ConvBlock(jax.random.key(0))))
 
 
 class Shuffle(eqx.Module):
@@ -435,7 +460,7 @@ class Shuffle(eqx.Module):
     nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2), nn.Conv2d(3, 2, 3, padding=1)), (1, 3, 12, 12),
     layout="NCHW", moved=(0, 1, 2, 3))  # fmt: skip
 def pixel_shuffle():
-    return jax.vmap(Shuffle(jax.random.key(0)))
+    return eqx.filter_eval_shape(lambda: Batched(Shuffle(jax.random.key(0))))
 
 
 class AtrousTwin(nn.Module):
@@ -460,7 +485,8 @@ class Atrous(eqx.Module):
         keys = jax.random.split(key, 5)
         self.stem = eqx.nn.Conv2d(3, 4, 3, 2, 1, key=keys[0])
         self.branches = [
-            eqx.nn.Conv2d(4, 2, 3, padding=d, dilation=d, key=k) for d, k in zip((1, 3, 6), keys[1:4], strict=True)
+            eqx.nn.Conv2d(4, 2, 3, padding=d, dilation=d, key=k)
+            for d, k in zip((1, 3, 6), keys[1:4], strict=True)
         ]
         self.last = eqx.nn.Conv2d(6, 2, 1, key=keys[4])
 
@@ -472,7 +498,7 @@ class Atrous(eqx.Module):
 
 @network("atrous pyramid", (1, 3, 48, 48), AtrousTwin, (1, 3, 48, 48), layout="NCHW", moved=(0, 1, 2, 3))
 def atrous():
-    return jax.vmap(Atrous(jax.random.key(0)))
+    return eqx.filter_eval_shape(lambda: Batched(Atrous(jax.random.key(0))))
 
 
 # Sequences
@@ -497,7 +523,12 @@ class AttentionTwin(nn.Module):
 def block_twin(channels, heads, **options):
     return nn.Sequential(
         Residual(nn.LayerNorm(channels), AttentionTwin(channels, heads, **options)),
-        Residual(nn.LayerNorm(channels), nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)),
+        Residual(
+            nn.LayerNorm(channels),
+            nn.Linear(channels, 2 * channels),
+            nn.GELU(),
+            nn.Linear(2 * channels, channels),
+        ),
     )
 
 
@@ -622,6 +653,7 @@ class Relative(nnx.Module):
 
 
 @tokens("relative positions", (1, 9, 8), lambda: AttentionTwin(8, 2, length=9))
+@shapes_alone
 def relative():
     return Relative(8, 2, 9, nnx.Rngs(0))
 
@@ -675,7 +707,7 @@ class Wave(nnx.Module):
         return x
 
 
-network("WaveNet", (1, 40, 4), WaveTwin)(lambda: Wave(nnx.Rngs(0)))
+network("WaveNet", (1, 40, 4), WaveTwin)(shapes_alone(lambda: Wave(nnx.Rngs(0))))
 
 
 class RecurrentTwin(nn.Module):
@@ -688,6 +720,7 @@ class RecurrentTwin(nn.Module):
 
 
 @tokens("LSTM", (2, 7, 3), lambda: RecurrentTwin(nn.LSTM(3, 4, batch_first=True)))
+@shapes_alone
 def lstm():
     rngs = nnx.Rngs(0)
     return nnx.RNN(nnx.LSTMCell(3, 4, rngs=rngs), rngs=rngs)
@@ -699,4 +732,6 @@ class Both(linen.Module):
         return linen.Bidirectional(linen.RNN(linen.GRUCell(4)), linen.RNN(linen.GRUCell(4)))(x)
 
 
-tokens("GRU, both ways", (2, 6, 3), lambda: RecurrentTwin(nn.GRU(3, 4, batch_first=True, bidirectional=True)))(Both)
+tokens(
+    "GRU, both ways", (2, 6, 3), lambda: RecurrentTwin(nn.GRU(3, 4, batch_first=True, bidirectional=True))
+)(Both)

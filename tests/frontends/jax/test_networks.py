@@ -20,9 +20,11 @@ def test_a_network_sees_what_its_twin_sees(network):
         assert mine.offset == theirs.offset
         assert mine.phases == theirs.phases
         assert mine.kind == theirs.kind
-        assert not mine.reasons
+        assert mine.reasons == theirs.reasons
         (starts, stops, empty), (their_starts, their_stops, their_empty) = mine.boxes(), theirs.boxes()
-        moved = [np.transpose(np.broadcast_to(array, mine.shape), order) for array in (*starts, *stops, empty)]
+        moved = [
+            np.transpose(np.broadcast_to(array, mine.shape), order) for array in (*starts, *stops, empty)
+        ]
         for one, other in zip(moved, (*their_starts, *their_stops, their_empty), strict=True):
             assert np.array_equal(one, np.broadcast_to(other, theirs.shape))
 

@@ -11,8 +11,9 @@ import jax
 from jax.extend.core import ClosedJaxpr
 
 from eyeshot.errors import CaptureError, EyeshotError, InputError
-from eyeshot.frontends.jax.models import Arguments, _shape, is_array, subject
+from eyeshot.frontends.jax.models import Arguments, subject
 from eyeshot.frontends.jax.naming import Call
+from eyeshot.frontends.jax.shapes import is_array, shape_of
 from eyeshot.frontends.jax.watching import path_of
 
 # What JAX's, flax's and equinox's own complaints about the shape of an input say.
@@ -41,7 +42,7 @@ def capture(model: Any, arguments: Arguments) -> Capture:
     """
     leaves, structure = jax.tree_util.tree_flatten(arguments)
     places = [place for place, leaf in enumerate(leaves) if is_array(leaf)]
-    shapes = [_shape(leaves[place]) for place in places]
+    shapes = [shape_of(leaves[place]) for place in places]
     inputs: list[str] = []
     try:
         found = subject(model, arguments)

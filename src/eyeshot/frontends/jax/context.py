@@ -9,7 +9,7 @@ from eyeshot.graph import Builder, Ref
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jax.extend.core import ClosedJaxpr, JaxprEqn
+    from jax.extend.core import ClosedJaxpr
 
     Lowering = Callable[..., Ref | Sequence[Ref]]
 
@@ -42,7 +42,7 @@ def lowers(*names: str, follows: bool = False) -> Callable[[F], F]:
 class Context(Builder):
     """A builder with the equation that is being lowered."""
 
-    eqn: JaxprEqn
+    eqn: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,3 @@ class Context(Builder):
     def output_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the equation's outputs."""
         return [tuple(var.aval.shape) for var in self.eqn.outvars]
-
-    def dtype(self, operand: int) -> Any:
-        """The dtype of one operand."""
-        return self.eqn.invars[operand].aval.dtype

@@ -74,7 +74,9 @@ def forms(graph: Graph, source: int) -> list[Form | None]:
     """For every node what it reads of one input."""
     found: list[Form | None] = []
     for number, node in enumerate(graph.nodes):
-        form = identity(node.shape) if number == source else _form(graph, node, [found[i] for i in node.inputs])
+        form = (
+            identity(node.shape) if number == source else _form(graph, node, [found[i] for i in node.inputs])
+        )
         found.append(Form(form.aligned, False) if form is not None and node.reason else form)
     return found
 
@@ -134,7 +136,11 @@ def _along(form: Form | None, maps: dict[int, AxisMap], before: Shape, after: Sh
 def _reshaped(form: Form | None, before: Shape, after: Shape) -> Form | None:
     if form is None:
         return None
-    ends = {(end, n): axis for axis, (end, n) in enumerate(zip(accumulate(after, mul), after, strict=True)) if n != 1}
+    ends = {
+        (end, n): axis
+        for axis, (end, n) in enumerate(zip(accumulate(after, mul), after, strict=True))
+        if n != 1
+    }
     places = {
         axis: ends[end, n]
         for axis, (end, n) in enumerate(zip(accumulate(before, mul), before, strict=True))

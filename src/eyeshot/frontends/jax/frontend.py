@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -58,18 +59,17 @@ def read(request: Request) -> Reading:
 
 
 def _arguments(request: Request) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    import jax
-    from jax import numpy as jnp
+    from eyeshot.frontends.jax.shapes import struct
 
     kwargs = dict(request.kwargs or {})
     if request.inputs is not None:
         given = request.inputs
         return tuple(given) if isinstance(given, tuple | list) else (given,), kwargs
     size: Any = request.input_size
-    if isinstance(size, dict):
-        return (), {**{name: jax.ShapeDtypeStruct(n, jnp.float32) for name, n in size.items()}, **kwargs}
+    if isinstance(size, Mapping):
+        return (), {**{name: struct(n) for name, n in size.items()}, **kwargs}
     if size is not None:
-        return (jax.ShapeDtypeStruct(size, jnp.float32),), kwargs
+        return (struct(size),), kwargs
     if kwargs:
         return (), kwargs
     raise InputError(
@@ -89,10 +89,12 @@ def _shapes_alone(arguments: Any) -> bool:
 def _doubled(arguments: Any, axes: tuple[int, ...]) -> Any:
     import jax
 
+    from eyeshot.frontends.jax.shapes import struct
+
     def twice(leaf: Any) -> Any:
         if not isinstance(leaf, jax.ShapeDtypeStruct):
             return leaf
         shape = tuple(2 * n if axis in axes else n for axis, n in enumerate(leaf.shape))
-        return jax.ShapeDtypeStruct(shape, leaf.dtype)
+        return struct(shape, leaf.dtype)
 
     return jax.tree_util.tree_map(twice, arguments)

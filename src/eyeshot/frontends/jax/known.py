@@ -15,7 +15,6 @@ from jax import numpy as jnp
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from jax.extend.core import JaxprEqn
     from numpy.typing import NDArray
 
     Values = NDArray[Any]
@@ -39,7 +38,8 @@ def held(value: Any) -> Values | None:
 
 
 def _minimum(dtype: Any) -> float:
-    return float(jnp.finfo(dtype).min)
+    limits: Any = jnp.finfo
+    return float(limits(dtype).min)
 
 
 def plain(value: Any) -> Values:
@@ -48,13 +48,13 @@ def plain(value: Any) -> Values:
     if array.dtype.kind in "biufc":
         return array
     if jnp.issubdtype(array.dtype, np.floating):
-        lowest = array <= jnp.finfo(array.dtype).min
+        lowest = array <= _minimum(array.dtype)
         wide = array.astype(np.float32)
         return np.where(lowest & ~np.isinf(wide), np.finfo(np.float32).min, wide)
     return array.astype(np.int32)
 
 
-def evaluate(eqn: JaxprEqn, operands: Sequence[Values]) -> list[Values] | None:
+def evaluate(eqn: Any, operands: Sequence[Values]) -> list[Values] | None:
     """The outputs of an equation of known operands; None where they are too large, or no numbers."""
     avals = [var.aval for var in eqn.outvars]
     for aval in avals:
@@ -76,18 +76,22 @@ def evaluate(eqn: JaxprEqn, operands: Sequence[Values]) -> list[Values] | None:
     return [plain(value) for value in (found if eqn.primitive.multiple_results else [found])]
 
 
-def _broadcast_in_dim(x: Values, *extents: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int], **_: Any) -> Values:
+def _broadcast_in_dim(
+    x: Values, *_: Any, shape: Sequence[int], broadcast_dimensions: Sequence[int], **__: Any
+) -> Values:
     wide = [1] * len(shape)
     for axis, place in enumerate(broadcast_dimensions):
         wide[place] = x.shape[axis]
     return np.broadcast_to(x.reshape(wide), shape)
 
 
-def _reshape(x: Values, *_: Any, new_sizes: Sequence[int], dimensions: Sequence[int] | None, **__: Any) -> Values:
+def _reshape(
+    x: Values, *_: Any, new_sizes: Sequence[int], dimensions: Sequence[int] | None, **__: Any
+) -> Values:
     return (x if dimensions is None else x.transpose(dimensions)).reshape(new_sizes)
 
 
-def _iota(*, dtype: Any, shape: Sequence[int], dimension: int, **_: Any) -> Values:
+def _iota(*, shape: Sequence[int], dimension: int, **_: Any) -> Values:
     line = np.arange(shape[dimension]).reshape([-1 if a == dimension else 1 for a in range(len(shape))])
     return np.broadcast_to(line, shape)
 

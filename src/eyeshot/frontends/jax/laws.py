@@ -32,9 +32,7 @@ def lawful(table: Table) -> AxisMap:
     return table
 
 
-def _law(
-    first: np.ndarray, last: np.ndarray, inner: np.ndarray, size: int, period: int
-) -> Periodic | None:
+def _law(first: np.ndarray, last: np.ndarray, inner: np.ndarray, size: int, period: int) -> Periodic | None:
     """The law of this period, if all rows follow it."""
     start = int(inner[0])
     step = int(first[start + period] - first[start]) if start + period < len(first) else -1

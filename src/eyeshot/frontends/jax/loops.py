@@ -54,7 +54,14 @@ class Step:
         return column[: self.carried], column[self.carried :]
 
 
-def step(ctx: Context, body: ClosedJaxpr, operands: Sequence[Ref], shapes: Sequence[tuple[int, ...]], constants: int, carried: int) -> Step:
+def step(
+    ctx: Context,
+    body: ClosedJaxpr,
+    operands: Sequence[Ref],
+    shapes: Sequence[tuple[int, ...]],
+    constants: int,
+    carried: int,
+) -> Step:
     """One step, looked at alone: what is carried may be computed, whatever it starts as."""
     sketch = ctx.sketch()
     given = []
@@ -111,7 +118,9 @@ def shaped(ctx: Context, x: Ref, aligned: frozenset[tuple[int, int]], shape: tup
     return ctx.broadcast(ctx.reshape(out, [extents.get(axis, 1) for axis in range(len(shape))]), shape)
 
 
-def collected(ctx: Context, x: Ref, rows: Sequence[Row], place: int, shape: tuple[int, ...], *, reverse: bool) -> list[Ref]:
+def collected(
+    ctx: Context, x: Ref, rows: Sequence[Row], place: int, shape: tuple[int, ...], *, reverse: bool
+) -> list[Ref]:
     """What a collected value (time first) reads of slices of ``x`` (time first), by the lags' forms."""
     length = shape[0]
     parts = []
@@ -126,8 +135,20 @@ def collected(ctx: Context, x: Ref, rows: Sequence[Row], place: int, shape: tupl
     return parts
 
 
-def everywhere(ctx: Context, x: Ref, rows: Sequence[Row], place: int, shape: tuple[int, ...], *, reverse: bool, since: bool) -> list[Ref]:
-    """What a collected value (time first) reads of one tensor: from the first step that has a form on (``since``), or in those."""
+def everywhere(
+    ctx: Context,
+    x: Ref,
+    rows: Sequence[Row],
+    place: int,
+    shape: tuple[int, ...],
+    *,
+    reverse: bool,
+    since: bool,
+) -> list[Ref]:
+    """What a collected value (time first) reads of one tensor in the steps that have a form.
+
+    ``since`` the first of them on, or in those alone.
+    """
     length = shape[0]
     parts = []
     for aligned, steps in by_form(rows, place).items():
@@ -135,11 +156,15 @@ def everywhere(ctx: Context, x: Ref, rows: Sequence[Row], place: int, shape: tup
         mask[range(steps[0], length) if since else steps] = True
         shifted = frozenset((axis + 1, source) for axis, source in aligned)
         wide = shaped(ctx, x, shifted, shape)
-        parts.append(wide if mask.all() else ctx.along(wide, {0: (admitted(mask[::-1] if reverse else mask), length)}))
+        parts.append(
+            wide if mask.all() else ctx.along(wide, {0: (admitted(mask[::-1] if reverse else mask), length)})
+        )
     return parts
 
 
-def last(ctx: Context, x: Ref, rows: Sequence[Row], place: int, shape: tuple[int, ...], *, reverse: bool) -> list[Ref]:
+def last(
+    ctx: Context, x: Ref, rows: Sequence[Row], place: int, shape: tuple[int, ...], *, reverse: bool
+) -> list[Ref]:
     """What a carried value reads, after all steps, of slices of ``x`` (time first)."""
     length = x.shape[0]
     parts = []

@@ -21,8 +21,6 @@ from eyeshot.graph.masks import plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jax.extend.core import JaxprEqn
-
     from eyeshot.frontends.jax.capture import Capture
     from eyeshot.frontends.registry import OnUnknown
 
@@ -78,7 +76,7 @@ class Interpreter(Context):
 
     def sketch(self) -> Interpreter:
         """An empty one that names nothing, and shares what is unknown."""
-        other = Interpreter(Names(()))
+        other = Interpreter(Names(self.names.calls))
         other.unknown = self.unknown
         return other
 
@@ -106,10 +104,10 @@ class Interpreter(Context):
     def _read(self, refs: dict[Any, Ref], atom: Any) -> Ref:
         if not isinstance(atom, Literal):
             return refs[atom]
-        value = known.plain(np.asarray(atom.val, atom.aval.dtype))
+        value = known.plain(np.asarray(atom.val, atom.aval.dtype))  # type: ignore[attr-defined]
         return self.constant(value.shape)._replace(known=value)
 
-    def _lowered(self, eqn: JaxprEqn, operands: list[Ref]) -> list[Ref]:
+    def _lowered(self, eqn: Any, operands: list[Ref]) -> list[Ref]:
         op = eqn.primitive.name
         if op == "name":
             self.names.mark(self.graph, eqn.params["name"], operands[0], eqn)
@@ -127,7 +125,7 @@ class Interpreter(Context):
             self.names.add(self.graph, eqn, outputs)
         return outputs
 
-    def _related(self, eqn: JaxprEqn, operands: list[Ref]) -> list[Ref]:
+    def _related(self, eqn: Any, operands: list[Ref]) -> list[Ref]:
         op = eqn.primitive.name
         self.eqn = eqn
         shapes = self.output_shapes

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from jax.extend.core import JaxprEqn
+from typing import Any
 
 
-def count_macs(eqn: JaxprEqn) -> int:
-    """Multiply-accumulates of convolutions and matrix products; 0 for everything else.
+def count_macs(eqn: Any) -> int:
+    """Multiply-accumulates of an equation, if it is a convolution or a product of tensors; 0 for everything else.
 
     One for every weight (or element of the other operand) that meets an element. A convolution of an input that is
     spread out (a transposed one) meets every weight at every input position.
@@ -25,6 +22,6 @@ def count_macs(eqn: JaxprEqn) -> int:
         case "dot_general":
             (summed, _), _ = eqn.params["dimension_numbers"]
             inner = prod(eqn.invars[0].aval.shape[axis] for axis in summed)
-            return prod(eqn.outvars[0].aval.shape) * inner
+            return int(prod(eqn.outvars[0].aval.shape) * inner)
         case _:
             return 0

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
+from eyeshot.frontends.jax.shapes import is_array, shape_of
 from eyeshot.frontends.jax.watching import Watch, is_module
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
@@ -34,11 +35,11 @@ class Subject:
 
 
 def subject(model: Any, arguments: Arguments) -> Subject:
-    """A model, ready to be traced on arguments like these (which a flax.linen module without variables takes shape from)."""
+    """A model, ready to be traced. A flax.linen module without variables takes its shapes from the arguments."""
     linen, nnx = sys.modules.get("flax.linen"), sys.modules.get("flax.nnx")
     if linen is not None and isinstance(model, linen.Module):
         variables = dict(model.variables) if model.scope is not None else _initial(model, arguments)
-        return _linen(model.clone(parent=None) if model.scope is not None else model, variables, arguments)
+        return _linen(model.clone(parent=None) if model.scope is not None else model, variables)
     if isinstance(model, functools.partial):
         owner = getattr(model.func, "__self__", None)
         applied = linen is not None and isinstance(owner, linen.Module) and model.func.__name__ == "apply"
@@ -51,7 +52,7 @@ def subject(model: Any, arguments: Arguments) -> Subject:
 
 
 def _function(model: Any) -> Subject:
-    def call(held: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def call(_: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with found.watch.watching():
             return model(*args, **kwargs)
 
@@ -70,7 +71,7 @@ def _tree(model: Any, tree: Any, *, applied: bool = False) -> Subject:
     """A callable pytree (equinox), or a partial function with arrays among its arguments."""
     leaves, structure = jax.tree_util.tree_flatten(tree)
     places = [place for place, leaf in enumerate(leaves) if _learned(leaf)]
-    found = Subject(_name(model), model, lambda *_: None, [_shape(leaves[place]) for place in places])
+    found = Subject(_name(model), model, lambda *_: None, [shape_of(leaves[place]) for place in places])
 
     def call(held: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         filled = list(leaves)
@@ -95,7 +96,7 @@ def _nnx(model: Any, nnx: Any) -> Subject:
     definition, state = nnx.split(model)
     leaves, structure = jax.tree_util.tree_flatten(state)
     places = [place for place, leaf in enumerate(leaves) if _learned(leaf)]
-    found = Subject(_name(model), model, lambda *_: None, [_shape(leaves[place]) for place in places])
+    found = Subject(_name(model), model, lambda *_: None, [shape_of(leaves[place]) for place in places])
 
     def call(held: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         filled = list(leaves)
@@ -124,12 +125,12 @@ def _initial(model: Any, arguments: Arguments) -> Any:
         args, kwargs = jax.tree_util.tree_unflatten(structure, filled)
         return model.init(keys, *args, **kwargs)
 
-    return jax.eval_shape(init, [_shape(leaves[place]) for place in places])
+    return jax.eval_shape(init, [shape_of(leaves[place]) for place in places])
 
 
-def _linen(model: Any, variables: Any, arguments: Arguments) -> Subject:
+def _linen(model: Any, variables: Any) -> Subject:
     leaves, structure = jax.tree_util.tree_flatten(variables)
-    places = [place for place, leaf in enumerate(leaves) if _learned(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)]
+    places = [place for place, leaf in enumerate(leaves) if _learned(leaf)]
     mutable = [collection for collection in variables if collection != "params"]
 
     def call(held: list[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -142,9 +143,7 @@ def _linen(model: Any, variables: Any, arguments: Arguments) -> Subject:
             out = model.apply(given, *args, rngs=rngs, mutable=mutable, **kwargs)
         return out[0] if mutable else out
 
-    found = Subject(
-        type(model).__name__, model.__call__, call, [_shape(leaves[place]) for place in places]
-    )
+    found = Subject(type(model).__name__, model.__call__, call, [shape_of(leaves[place]) for place in places])
     found.watch.owned.update(_owned(variables))
     return found
 
@@ -167,14 +166,8 @@ def _name(model: Any) -> str:
     return str(getattr(inner, "__name__", type(inner).__name__)).strip("<>")
 
 
-def is_array(value: Any) -> bool:
-    """Whether a leaf is an array, or stands for one."""
-    return hasattr(value, "shape") and hasattr(value, "dtype")
-
-
 def _learned(value: Any) -> bool:
-    return is_array(value) and jnp.issubdtype(value.dtype, np.inexact)
-
-
-def _shape(value: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(value.shape, jax.dtypes.canonicalize_dtype(value.dtype, allow_extended_dtype=True))
+    """Whether the numbers of a leaf are not to be looked at, or not there."""
+    return isinstance(value, jax.ShapeDtypeStruct) or (
+        is_array(value) and jnp.issubdtype(value.dtype, np.inexact)
+    )

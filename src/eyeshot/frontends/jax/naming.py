@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
-
-from jax.extend.core import JaxprEqn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eyeshot.frontends.jax.macs import count_macs
 from eyeshot.graph import ModuleOutput, Ref, Tensor
@@ -40,7 +38,7 @@ class Names:
     """Which call, or scope, each equation belongs to, and what they returned."""
 
     def __init__(self, calls: Sequence[Call]) -> None:
-        self._calls = calls
+        self.calls = calls
         self._scopes: list[tuple[str, ...]] = [()]
         self._open: dict[int, _Open] = {}
         self._modules: list[tuple[Call, _Open]] = []
@@ -50,7 +48,7 @@ class Names:
     # Where an equation stands
 
     @contextmanager
-    def at(self, eqn: JaxprEqn) -> Iterator[None]:
+    def at(self, eqn: Any) -> Iterator[None]:
         """While one equation, and those of the jaxprs in it, are lowered."""
         stack = eqn.source_info.name_stack.stack
         own = tuple(scope.name for scope in stack if type(scope).__name__ == "Scope")
@@ -67,9 +65,9 @@ class Names:
     @property
     def path(self) -> str:
         """The module at hand, or the scopes where no module was marked."""
-        if self._calls:
+        if self.calls:
             marks = self._marks
-            return self._calls[marks[-1]].path if marks else ""
+            return self.calls[marks[-1]].path if marks else ""
         return ".".join(self._scopes[-1]).replace("/", ".")
 
     @property
@@ -79,7 +77,7 @@ class Names:
 
     # What is computed there
 
-    def add(self, graph: Graph, eqn: JaxprEqn, outputs: Sequence[Ref]) -> None:
+    def add(self, graph: Graph, eqn: Any, outputs: Sequence[Ref]) -> None:
         """The tensors that an equation computed."""
         self._enter(graph)
         for part, (var, ref) in enumerate(zip(eqn.outvars, outputs, strict=True)):
@@ -102,19 +100,19 @@ class Names:
         if len(graph.tensors) > first and graph.tensors[-1].node == output.node:
             graph.tensors[-1].name = name.strip("_")
 
-    def mark(self, graph: Graph, label: str, ref: Ref, eqn: JaxprEqn) -> None:
+    def mark(self, graph: Graph, label: str, ref: Ref, eqn: Any) -> None:
         """A value that a marked call returned: the part's name stands behind the call's number."""
         if not label.startswith(MARK):
             return
         number, _, part = label.removeprefix(MARK).partition(":")
         call = self._open.setdefault(int(number), _Open(len(graph.tensors)))
         if not call.outputs:
-            self._modules.append((self._calls[int(number)], call))
+            self._modules.append((self.calls[int(number)], call))
         call.outputs.append((part, ref.node, str(eqn.outvars[0].aval.dtype), len(graph.tensors)))
 
     def _enter(self, graph: Graph) -> None:
         """Note where calls begin: a call that returned before, and computes again, is another one."""
-        if not self._calls:
+        if not self.calls:
             self._enter_scopes(graph)
         for number in self._marks:
             if number not in self._open or self._open[number].outputs:
@@ -157,7 +155,15 @@ class Names:
                 leaf = call.path not in parents
                 graph.modules.append(
                     ModuleOutput(
-                        name, call.path, call.kind, node, leaf, inside.first, last, owned.get(call.path, 0), dtype
+                        name,
+                        call.path,
+                        call.kind,
+                        node,
+                        leaf,
+                        inside.first,
+                        last,
+                        owned.get(call.path, 0),
+                        dtype,
                     )
                 )
                 if call.path and last and graph.tensors[last - 1].node == node:

@@ -70,9 +70,7 @@ def _groups(places: Places, rank: int) -> list[tuple[list[int], list[int]]]:
     return [(axes, sorted(steered)) for axes, steered in sorted(groups, key=lambda group: group[0])]
 
 
-def _line(
-    places: Places, extents: Sequence[int], steered: Sequence[int], shape: Shape
-) -> NDArray[np.int64]:
+def _line(places: Places, extents: Sequence[int], steered: Sequence[int], shape: Shape) -> NDArray[np.int64]:
     """Places on several axes, merged, in the order of the axes that steer them."""
     index = tuple(slice(None) if axis in steered else 0 for axis in range(len(shape)))
     grid = [np.broadcast_to(array[index], [shape[axis] for axis in steered]) for array in places]
@@ -81,15 +79,13 @@ def _line(
     return np.ravel_multi_index(grid, extents).reshape(-1).astype(np.int64)
 
 
-def write(
-    ctx: Builder, x: Ref, updates: Ref, places: Places, kept: NDArray[np.bool_], *, adds: bool
-) -> Ref:
+def write(ctx: Builder, x: Ref, updates: Ref, places: Places, kept: NDArray[np.bool_], *, adds: bool) -> Ref:
     """``x`` with the updates written (or added) to their places, but for those that are not ``kept``."""
     places = narrowed(places)
-    box = _box(places, x.shape, updates.shape) if kept.all() else None
+    box = _box(places, updates.shape) if kept.all() else None
     if box is not None:
         return overwritten(ctx, x, ctx.permute(updates, box[1]), box[0], adds=adds)
-    whole = _whole(places, x.shape, updates.shape)
+    whole = _whole(places, x.shape)
     rest = [axis for axis in range(len(x.shape)) if axis not in whole]
     others = [axis for axis in range(len(updates.shape)) if axis not in whole.values()]
     base = ctx.permute(x, [*whole, *rest])
@@ -106,7 +102,8 @@ def write(
         base, lines = ctx.reshape(base, (*base.shape, 1)), [np.zeros(flat.shape[-1], np.int64)]
     index: list[Any] = [*[None] * len(whole), *lines]
     out = ctx.reshape(
-        gathers.index_put(ctx, base, index, flat, accumulate=adds), [x.shape[axis] for axis in (*whole, *rest)]
+        gathers.index_put(ctx, base, index, flat, accumulate=adds),
+        [x.shape[axis] for axis in (*whole, *rest)],
     )
     return ctx.permute(out, np.argsort([*whole, *rest]).tolist())
 
@@ -125,7 +122,7 @@ def _steps(array: NDArray[np.int64]) -> tuple[int, int | None] | None:
     return int(line[0]), axes[0] if axes else None
 
 
-def _whole(places: Places, shape: Shape, updates: Shape) -> dict[int, int]:
+def _whole(places: Places, shape: Shape) -> dict[int, int]:
     """Axes that are written from end to end by one axis of the updates that steers no other, and those."""
     found: dict[int, int] = {}
     for axis, array in enumerate(places):
@@ -137,7 +134,7 @@ def _whole(places: Places, shape: Shape, updates: Shape) -> dict[int, int]:
     return found
 
 
-def _box(places: Places, shape: Shape, updates: Shape) -> tuple[list[int], list[int]] | None:
+def _box(places: Places, updates: Shape) -> tuple[list[int], list[int]] | None:
     """Where one box is written: its first place, and the axes of the updates in the order of the tensor's."""
     steps = [_steps(array) for array in places]
     starts = [step[0] for step in steps if step]

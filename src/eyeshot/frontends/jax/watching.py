@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.ad_checkpoint import checkpoint_name
+from jax import ad_checkpoint
 
 from eyeshot.frontends.jax.naming import MARK, Call
 
@@ -37,10 +37,12 @@ class Watch:
         self.calls.append(Call(path, kind))
         with jax.named_scope(f"{MARK}{number}"):
             out = function()
-        return jax.tree_util.tree_map_with_path(
-            lambda keys, leaf: checkpoint_name(leaf, f"{MARK}{number}:{path_of(keys)}") if _is_array(leaf) else leaf,
-            out,
-        )
+        named: Any = ad_checkpoint.checkpoint_name
+
+        def marked(keys: Any, leaf: Any) -> Any:
+            return named(leaf, f"{MARK}{number}:{path_of(keys)}") if _is_array(leaf) else leaf
+
+        return jax.tree_util.tree_map_with_path(marked, out)
 
     def add(self, root: Any, prefix: str = "") -> None:
         """Know a module, and those in it, by their paths."""
@@ -73,7 +75,12 @@ class Watch:
             patched: set[type] = set()
             for module in list(self._alive):
                 for cls in type(module).__mro__:
-                    if "__call__" in vars(cls) and cls is not object and cls not in patched and is_module(module):
+                    if (
+                        "__call__" in vars(cls)
+                        and cls is not object
+                        and cls not in patched
+                        and is_module(module)
+                    ):
                         patched.add(cls)
                         self._patch(cls, stack)
             yield
@@ -93,7 +100,7 @@ class Watch:
             finally:
                 self._active.pop()
 
-        cls.__call__ = call  # type: ignore[operator]
+        setattr(cls, "__call__", call)  # noqa: B010 - a method, but of any class
 
     def _linen(self, function: Callable[..., Any], args: Any, kwargs: Any, context: Any) -> Any:
         if context.method_name != "__call__":

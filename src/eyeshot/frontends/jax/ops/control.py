@@ -1,5 +1,6 @@
 """Calls, branches and loops: the jaxprs inside are followed."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,14 +28,16 @@ def call(ctx: Context, *operands: Ref, **params: Any) -> list[Ref]:
 @lowers("custom_linear_solve", follows=True)
 def linear_solve(ctx: Context, *operands: Ref, const_lengths: Any, jaxprs: Any) -> list[Ref]:
     """What the solver inside computes from its own constants and the right sides."""
-    counts = [len_ for len_ in const_lengths]
+    counts = list(const_lengths)
     before = sum(counts[:2])
     constants = operands[before : before + counts[2]]
     return ctx.follow(closed(jaxprs.solve), [*constants, *operands[sum(counts) :]])
 
 
 @lowers("cond", follows=True)
-def cond(ctx: Context, which: Ref, *operands: Ref, branches: Sequence[ClosedJaxpr], **params: Any) -> list[Ref]:
+def cond(
+    ctx: Context, which: Ref, *operands: Ref, branches: Sequence[ClosedJaxpr], **params: Any
+) -> list[Ref]:
     """What the chosen branch computes; where the choice is computed, that and every branch."""
     shapes = ctx.output_shapes
     if which.known is not None:
@@ -42,5 +45,6 @@ def cond(ctx: Context, which: Ref, *operands: Ref, branches: Sequence[ClosedJaxp
         return ctx.follow(closed(branches[number]), operands)
     found = [ctx.follow(closed(branch), operands) for branch in branches]
     return [
-        ctx.pointwise(which, *refs, shape=shape) for refs, shape in zip(zip(*found, strict=True), shapes, strict=True)
+        ctx.pointwise(which, *refs, shape=shape)
+        for refs, shape in zip(zip(*found, strict=True), shapes, strict=True)
     ]

@@ -1,5 +1,6 @@
 """Linear algebra, Fourier transforms."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from typing import Any
@@ -30,10 +31,7 @@ def triangular(ctx: Context, *operands: Ref, **params: Any) -> list[Ref]:
     """Each element reads its matrices and vectors; columns and triangles that it does not need are counted still."""
     op = ctx.eqn.primitive.name
     vector = VECTORS.get(op, -1)
-    ranked = [
-        ctx.reshape(x, (*x.shape, 1)) if place == vector else x
-        for place, x in enumerate(operands)
-    ]
+    ranked = [ctx.reshape(x, (*x.shape, 1)) if place == vector else x for place, x in enumerate(operands)]
     return [
         out if ctx.is_constant(out) else ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
         for out in of_matrices(ctx, ranked)
@@ -78,4 +76,8 @@ def fourier(ctx: Context, x: Ref, *, fft_type: Any, fft_lengths: Any, **params: 
     axes = range(len(shape) - rank, len(shape))
     out = ctx.along(x, {axis: (All(), shape[axis]) for axis in axes})
     real = "IRFFT" in str(fft_type)
-    return ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient") if real and not ctx.is_constant(out) else out
+    return (
+        ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
+        if real and not ctx.is_constant(out)
+        else out
+    )

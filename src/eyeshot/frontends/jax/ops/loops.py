@@ -1,5 +1,6 @@
 """Loops: followed step by step where they are short, by what one step reads where that is all, else sound."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +40,9 @@ def scan(
     return [_flagged(ctx, ref) for ref in outputs]
 
 
-def _unmoved(ctx: Context, given: list[Ref], shapes: list[tuple[int, ...]], constants: int, carried: int) -> list[Ref]:
+def _unmoved(
+    ctx: Context, given: list[Ref], shapes: list[tuple[int, ...]], constants: int, carried: int
+) -> list[Ref]:
     """A loop that no input enters, or that takes no step."""
     first = given[constants : constants + carried]
     if any(not ctx.is_constant(ref) for ref in first):
@@ -48,7 +51,13 @@ def _unmoved(ctx: Context, given: list[Ref], shapes: list[tuple[int, ...]], cons
 
 
 def _by_forms(
-    ctx: Context, step: loops.Step, given: list[Ref], shapes: list[tuple[int, ...]], length: int, *, reverse: bool
+    ctx: Context,
+    step: loops.Step,
+    given: list[Ref],
+    shapes: list[tuple[int, ...]],
+    length: int,
+    *,
+    reverse: bool,
 ) -> tuple[list[Ref], bool]:
     carried = step.carried
     behind = step.constants + carried
@@ -136,7 +145,11 @@ def while_loop(
 ) -> list[Ref]:  # fmt: skip
     """The values after the last step; where the number of steps is computed, what any number of them would read."""
     given = [plain(ctx, ref) if ref.cut is not None else ref for ref in operands]
-    asked, used, state = given[:cond_nconsts], given[cond_nconsts:][:body_nconsts], given[cond_nconsts + body_nconsts :]
+    asked, used, state = (
+        given[:cond_nconsts],
+        given[cond_nconsts:][:body_nconsts],
+        given[cond_nconsts + body_nconsts :],
+    )
     taken, size = 0, _equations(body_jaxpr)
     while taken <= LONGEST:
         more = _decided(ctx, cond_jaxpr, [*asked, *state])
@@ -163,12 +176,19 @@ def _decided(ctx: Context, condition: ClosedJaxpr, operands: Sequence[Ref]) -> b
 
 
 def _any_number(
-    ctx: Context, asking: tuple[ClosedJaxpr, list[Ref]], doing: tuple[ClosedJaxpr, list[Ref]], state: list[Ref]
+    ctx: Context,
+    asking: tuple[ClosedJaxpr, list[Ref]],
+    doing: tuple[ClosedJaxpr, list[Ref]],
+    state: list[Ref],
 ) -> list[Ref]:
     (condition, asked), (body, used) = asking, doing
     shapes = [ref.shape for ref in state]
-    step = loops.step(ctx, body, [*used, *state], [ref.shape for ref in (*used, *state)], len(used), len(state))
-    test = loops.step(ctx, condition, [*asked, *state], [ref.shape for ref in (*asked, *state)], len(asked), len(state))
+    step = loops.step(
+        ctx, body, [*used, *state], [ref.shape for ref in (*used, *state)], len(used), len(state)
+    )
+    test = loops.step(
+        ctx, condition, [*asked, *state], [ref.shape for ref in (*asked, *state)], len(asked), len(state)
+    )
     (answer,) = test.direct
     parts: list[list[Ref]] = [[] for _ in state]
     sources = [(ref, step.of(place)[0]) for place, ref in enumerate(used)]

@@ -1,5 +1,6 @@
 """Primitives whose output element reads the same element of every operand."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from typing import Any
@@ -73,7 +74,11 @@ def div(ctx: Context, x: Ref, y: Ref, **params: Any) -> Ref:
 def extremum(ctx: Context, x: Ref, y: Ref, **params: Any) -> Ref:
     """Each element reads both operands; the larger of something and -inf is the something."""
     for one, other in ((x, y), (y, x)):
-        if ctx.eqn.primitive.name == "max" and other.known is not None and (other.known == float("-inf")).all():
+        if (
+            ctx.eqn.primitive.name == "max"
+            and other.known is not None
+            and (other.known == float("-inf")).all()
+        ):
             return ctx.broadcast(one, ctx.output_shape)
     return ctx.pointwise(x, y, shape=ctx.output_shape)
 

@@ -1,5 +1,6 @@
 """Products of tensors, summed over shared axes."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -27,7 +28,12 @@ Axes = Sequence[int]
 
 @lowers("dot_general")
 def dot_general(
-    ctx: Context, x: Ref, y: Ref, *, dimension_numbers: tuple[tuple[Axes, Axes], tuple[Axes, Axes]], **params: Any
+    ctx: Context,
+    x: Ref,
+    y: Ref,
+    *,
+    dimension_numbers: tuple[tuple[Axes, Axes], tuple[Axes, Axes]],
+    **params: Any,
 ) -> Ref:
     """Each element reads both operands where its labels agree, over all of the summed axes."""
     (x_summed, y_summed), (x_batch, y_batch) = dimension_numbers
@@ -53,7 +59,9 @@ def _summed(ctx: Context, terms: list[list[str]], operands: list[Ref], target: l
         return ctx.constant(ctx.output_shape)
     (only,) = kept
     term, x = terms[only], operands[only]
-    out = ctx.reduce(x, [a for a, label in enumerate(term) if label not in target], keep=False, summarises=False)
+    out = ctx.reduce(
+        x, [a for a, label in enumerate(term) if label not in target], keep=False, summarises=False
+    )
     left = [label for label in term if label in target]
     out = ctx.permute(out, sorted(range(len(left)), key=lambda place: target.index(left[place])))
     extents = iter(out.shape)

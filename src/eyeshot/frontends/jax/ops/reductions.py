@@ -1,5 +1,6 @@
 """Primitives that read all of some axes: sums, extrema, scans, sorts."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -25,7 +26,11 @@ def reduced(ctx: Context, x: Ref, axes: Sequence[int]) -> Ref:
     others = [axis for axis in axes if axis < rank - 2]
     if others:
         opened = ctx.reduce(x._replace(cut=None), others, keep=False)
-        return reduced(ctx, opened._replace(cut=x.cut, zeroed=x.zeroed), [a - len(others) for a in axes if a not in others])
+        return reduced(
+            ctx,
+            opened._replace(cut=x.cut, zeroed=x.zeroed),
+            [a - len(others) for a in axes if a not in others],
+        )
     if len(axes) == 2:
         return ctx.reduce(x, axes, keep=False)
     letters = ascii_lowercase[:rank]
@@ -34,7 +39,9 @@ def reduced(ctx: Context, x: Ref, axes: Sequence[int]) -> Ref:
     table = support(cut & ~cut.all(-1, keepdims=True)) if not x.zeroed else support(cut)
     kept = letters[: rank - 2] + letters[row]
     return ctx.contract(
-        f"{letters}->{kept}", x._replace(cut=None, zeroed=False), support=(letters[row], letters[axes[0]], table)
+        f"{letters}->{kept}",
+        x._replace(cut=None, zeroed=False),
+        support=(letters[row], letters[axes[0]], table),
     )
 
 
@@ -76,7 +83,9 @@ def mixed(ctx: Context, jaxpr: ClosedJaxpr, sums: Sequence[Ref], firsts: Sequenc
         read = read @ read
     pairs = [(x, first) for x, first in zip(sums, firsts, strict=True)]
     return [
-        ctx.pointwise(*(ref for kept, pair in zip(row, pairs, strict=True) if kept for ref in pair), shape=shape)
+        ctx.pointwise(
+            *(ref for kept, pair in zip(row, pairs, strict=True) if kept for ref in pair), shape=shape
+        )
         for row in read
     ]
 

@@ -1,5 +1,6 @@
 """Writing to positions held by other tensors: exact where they are known, else sound with a reason."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -49,7 +50,9 @@ def scatter(
     return write(ctx, x, updates, places, kept, adds=adds)
 
 
-def _scatter_dynamic(ctx: Context, x: Ref, indices: Ref, updates: Ref, numbers: Any, sizes: Sequence[int]) -> Ref:
+def _scatter_dynamic(
+    ctx: Context, x: Ref, indices: Ref, updates: Ref, numbers: Any, sizes: Sequence[int]
+) -> Ref:
     shape = x.shape
     batch = [axis for axis in range(len(updates.shape)) if axis not in numbers.offset_dims]
     shared = [batch[axis] for axis in numbers.start_indices_batching_dims]
@@ -65,7 +68,11 @@ def _scatter_dynamic(ctx: Context, x: Ref, indices: Ref, updates: Ref, numbers: 
         target[own] = axis
         if size < shape[axis]:
             steered = axis in numbers.start_index_map
-            sent = ctx.along(sent, {own: (All(), 1)}) if steered else ctx.pad(sent, {own: (0, shape[axis] - size)})
+            sent = (
+                ctx.along(sent, {own: (All(), 1)})
+                if steered
+                else ctx.pad(sent, {own: (0, shape[axis] - size)})
+            )
     order = sorted(target)
     sent = ctx.reshape(sent, [sent.shape[axis] for axis in order])
     sent = placed(ctx, sent, [target[axis] for axis in order], shape)

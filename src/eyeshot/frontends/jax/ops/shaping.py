@@ -1,5 +1,6 @@
 """Views and moves: reshapes, permutations, repetitions, slices, padding, joins."""
 
+# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,7 +30,9 @@ def transpose(ctx: Context, x: Ref, *, permutation: Sequence[int]) -> Ref:
 
 
 @lowers("broadcast_in_dim")
-def broadcast_in_dim(ctx: Context, x: Ref, *extents: Ref, broadcast_dimensions: Sequence[int], **params: Any) -> Ref:
+def broadcast_in_dim(
+    ctx: Context, x: Ref, *extents: Ref, broadcast_dimensions: Sequence[int], **params: Any
+) -> Ref:
     """Axis i of the operand becomes axis ``broadcast_dimensions[i]``; the others repeat."""
     shape = ctx.output_shape
     wide = [1] * len(shape)
@@ -50,7 +53,8 @@ def repeated(ctx: Context, x: Ref, *, reps: Sequence[int], **params: Any) -> Ref
     shape = ctx.output_shape
     x = ctx.reshape(x, (1,) * (len(shape) - len(x.shape)) + x.shape)
     return ctx.along(
-        x, {axis: (tile(n // x.shape[axis], x.shape[axis]), n) for axis, n in enumerate(shape) if x.shape[axis]}
+        x,
+        {axis: (tile(n // x.shape[axis], x.shape[axis]), n) for axis, n in enumerate(shape) if x.shape[axis]},
     )
 
 
@@ -90,7 +94,9 @@ def pad(ctx: Context, x: Ref, value: Ref, *, padding_config: Sequence[tuple[int,
     if not maps or ctx.is_constant(value):
         return out
     held = np.zeros(shape, np.bool_)
-    held[np.ix_(*(_places(amount, x.shape[axis], shape[axis]) for axis, amount in enumerate(padding_config)))] = True
+    held[
+        np.ix_(*(_places(amount, x.shape[axis], shape[axis]) for axis, amount in enumerate(padding_config)))
+    ] = True
     return ctx.pointwise(out, masked(ctx, ctx.broadcast(value, shape), ~held))
 
 
@@ -117,9 +123,7 @@ def stack(ctx: Context, *operands: Ref, axis: int = 0, **params: Any) -> Ref:
 @lowers("unstack")
 def unstack(ctx: Context, x: Ref, *, axis: int = 0, **params: Any) -> list[Ref]:
     """Each output is one slice of the axis."""
-    return [
-        ctx.reshape(ctx.slice(x, axis, k, k + 1), shape) for k, shape in enumerate(ctx.output_shapes)
-    ]
+    return [ctx.reshape(ctx.slice(x, axis, k, k + 1), shape) for k, shape in enumerate(ctx.output_shapes)]
 
 
 @lowers("split")
