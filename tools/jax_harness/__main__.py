@@ -19,7 +19,7 @@ from tools.jax_harness.report import write
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "build" / "jax_harness.jsonl"
 LIMITS = Limits(seconds=900, megabytes=4096)
-CHUNK = 50
+CHUNK = 100
 """Cases that one child takes."""
 
 

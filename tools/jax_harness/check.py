@@ -14,7 +14,6 @@ from typing import Any
 import jax
 import numpy as np
 from jax import numpy as jnp
-from jax._src.internal_test_util import test_harnesses  # the list is JAX's own, and private
 
 from eyeshot.analyses.reach import Reach
 from eyeshot.analyses.sets import Sets
@@ -62,10 +61,17 @@ class Tally:
     primitives: list[str] = field(default_factory=list)
 
 
+def harnesses() -> list[Any]:
+    """JAX's own list, which is private. To import it starts threads, after which a process must not fork."""
+    from jax._src.internal_test_util import test_harnesses
+
+    return test_harnesses.all_harnesses
+
+
 def groups() -> dict[str, list[int]]:
     """The numbers of all harnesses, by group."""
     found: dict[str, list[int]] = {}
-    for number, harness in enumerate(test_harnesses.all_harnesses):
+    for number, harness in enumerate(harnesses()):
         found.setdefault(harness.group_name, []).append(number)
     return found
 
@@ -78,7 +84,7 @@ def check(chunk: tuple[list[int], str]) -> dict[str, Any]:
     with jax.enable_x64(True):
         for number in numbers:
             tally.cases += 1
-            _case(test_harnesses.all_harnesses[number], tally)
+            _case(harnesses()[number], tally)
     tally.primitives = sorted(set(tally.primitives))
     return vars(tally)
 

@@ -124,8 +124,8 @@ def _results(tallies: Mapping[str, Any], verdicts: Mapping[str, str]) -> str:
     ]
     command = f"Command: `python -m tools.jax_harness`; commit {', '.join(sorted(commits))}; {datetime.now(UTC):%Y-%m-%d}; "
     versions = f"Python {platform.python_version()}, jax {jax.__version__}; {seconds:.0f} s in all."
-    answered = f"{total['cases']} cases in {len(verdicts)} groups: {total['answered']} answered, {refused} refused by name, "
-    compared = f"{sum(skipped.values())} left out (table below); {total['comparisons']} comparisons, {total['exact']} exact, "
+    answered = f"{total['cases']} cases in {len(verdicts)} groups: {total['answered']} answered, {refused} refused by "
+    compared = f"name, {sum(skipped.values())} left out (table below); {total['comparisons']} comparisons, {total['exact']} "
     head = ("group", "verdict", "cases", "comparisons", "exact", "what, and how often")
     return "\n".join(
         [
@@ -135,7 +135,7 @@ def _results(tallies: Mapping[str, Any], verdicts: Mapping[str, str]) -> str:
             "",
             INTRODUCTION,
             "",
-            f"{answered}{compared}**{total['missed']} unsound**.",
+            f"{answered}{compared}exact, **{total['missed']} unsound**.",
             "",
             *_table(
                 ("verdict", "groups", "meaning"),
