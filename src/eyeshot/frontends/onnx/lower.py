@@ -67,8 +67,6 @@ class Lowering:
         self._pool = Pool()
         self._names: Counter[str] = Counter()
         self._cut: list[tuple[Tensor, Ref]] = []
-        if on_unknown == "error":
-            self._refuse_unknown()
 
     def lower(self, inputs: Mapping[str, Item]) -> None:
         """Lower the whole model; ``inputs`` has an item for each of the graph's inputs.
@@ -188,6 +186,8 @@ class Lowering:
         if function is not None:
             return self._call(function, node, inputs, attributes, scope)
         if rule is None:
+            if self.on_unknown == "error":
+                self._refuse_unknown()
             return self._unknown(node, inputs)
         arguments = [item.ref if isinstance(item, Value) else item for item in inputs]
         outer = self._scope

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyeshot.errors import FileFormatError
-from eyeshot.frontends.onnx.wire import Buffer, Field, Kind, Message, Reader, Span
+from eyeshot.frontends.onnx.wire import Buffer, Field, Fields, Kind, Message, Reader, Span
 from eyeshot.frontends.files import LIMITS, Limits
 
 DTYPES = (
@@ -32,23 +32,23 @@ def dtype_name(number: int) -> str:
 
 
 def _text(name: str, *, many: bool = False) -> Field:
-    return Kind.TEXT, name, many, None
+    return int(Kind.TEXT), name, many, None
 
 
 def _integer(name: str, *, many: bool = False) -> Field:
-    return Kind.INTEGER, name, many, None
+    return int(Kind.INTEGER), name, many, None
 
 
 def _span(name: str, *, many: bool = False) -> Field:
-    return Kind.SPAN, name, many, None
+    return int(Kind.SPAN), name, many, None
 
 
 def _one(name: str, kind: type[Message]) -> Field:
-    return Kind.MESSAGE, name, False, kind
+    return int(Kind.MESSAGE), name, False, kind
 
 
 def _several(name: str, kind: type[Message]) -> Field:
-    return Kind.MESSAGE, name, True, kind
+    return int(Kind.MESSAGE), name, True, kind
 
 
 class Pair(Message):
@@ -56,12 +56,13 @@ class Pair(Message):
 
     key = ""
     value = ""
-    FIELDS = {1: _text("key"), 2: _text("value")}
+    FIELDS: ClassVar[Fields] = {1: _text("key"), 2: _text("value")}
 
 
 class Blob(Message):
     """A tensor inside the file; its numbers stay there until `array` is called."""
 
+    LAZY = True
     dims: Sequence[int] = ()
     data_type = 0
     name = ""
@@ -73,7 +74,7 @@ class Blob(Message):
     doubles: Sequence[Span] = ()
     uint64s: Sequence[Span] = ()
     strings: Sequence[Span] = ()
-    FIELDS = {
+    FIELDS: ClassVar[Fields] = {
         1: _integer("dims", many=True),
         2: _integer("data_type"),
         4: _span("floats", many=True),
@@ -170,7 +171,7 @@ class SparseBlob(Message):
 
     values: Blob | None = None
     dims: Sequence[int] = ()
-    FIELDS = {1: _one("values", Blob), 3: _integer("dims", many=True)}
+    FIELDS: ClassVar[Fields] = {1: _one("values", Blob), 3: _integer("dims", many=True)}
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -183,7 +184,7 @@ class Dimension(Message):
 
     value: int | None = None
     written = ""
-    FIELDS = {1: _integer("value"), 2: _text("written")}
+    FIELDS: ClassVar[Fields] = {1: _integer("value"), 2: _text("written")}
 
     @property
     def symbol(self) -> str:
@@ -195,7 +196,7 @@ class Extents(Message):
     """A declared shape."""
 
     dims: Sequence[Dimension] = ()
-    FIELDS = {1: _several("dims", Dimension)}
+    FIELDS: ClassVar[Fields] = {1: _several("dims", Dimension)}
 
 
 class TensorType(Message):
@@ -203,7 +204,7 @@ class TensorType(Message):
 
     data_type = 0
     shape: Extents | None = None
-    FIELDS = {1: _integer("data_type"), 2: _one("shape", Extents)}
+    FIELDS: ClassVar[Fields] = {1: _integer("data_type"), 2: _one("shape", Extents)}
 
 
 class Type(Message):
@@ -213,7 +214,7 @@ class Type(Message):
     sequence: Type | None = None
     optional: Type | None = None
     inner: Type | None = None
-    FIELDS: ClassVar[dict[int, Field]] = {}
+    FIELDS: ClassVar[Fields] = {}
 
 
 class _Inner(Type):
@@ -225,16 +226,27 @@ Type.FIELDS = {1: _one("tensor", TensorType), 4: _one("sequence", _Inner), 9: _o
 
 
 class Declared(Message):
-    """A name with its type."""
+    """A name with its type, which is read when it is asked for."""
 
+    LAZY = True
     name = ""
-    type: Type | None = None
-    FIELDS = {1: _text("name"), 2: _one("type", Type)}
+    written: Span | None = None
+    FIELDS: ClassVar[Fields] = {1: _text("name"), 2: _span("written")}
+
+    @cached_property
+    def type(self) -> Type | None:
+        """What it holds."""
+        return (
+            Reader(self.data, self.name, LIMITS.items, LIMITS.depth).read(Type, *self.written)
+            if self.written
+            else None
+        )
 
 
 class Attribute(Message):
     """One attribute; `value` is whichever field its type says."""
 
+    LAZY = True
     name = ""
     reference = ""
     type = 0
@@ -249,7 +261,7 @@ class Attribute(Message):
     tensors: Sequence[Blob] = ()
     graphs: Sequence[Graph] = ()
     sparse: SparseBlob | None = None
-    FIELDS: ClassVar[dict[int, Field]] = {}
+    FIELDS: ClassVar[Fields] = {}
 
     @property
     def value(self) -> Any:
@@ -275,6 +287,7 @@ _CONTENTS = {
 class Node(Message):
     """One call of an operator; an empty name among inputs or outputs is one left out."""
 
+    LAZY = True
     inputs: Sequence[str] = ()
     outputs: Sequence[str] = ()
     name = ""
@@ -283,7 +296,7 @@ class Node(Message):
     overload = ""
     given: Sequence[Attribute] = ()
     properties: Sequence[Span] = ()
-    FIELDS: ClassVar[dict[int, Field]] = {}
+    FIELDS: ClassVar[Fields] = {}
 
     @cached_property
     def attributes(self) -> dict[str, Any]:
@@ -299,6 +312,7 @@ class Node(Message):
 class Graph(Message):
     """Nodes in an order in which they can be computed, constants, inputs and outputs."""
 
+    LAZY = True
     nodes: Sequence[Node] = ()
     name = ""
     constants: Sequence[Blob] = ()
@@ -306,17 +320,17 @@ class Graph(Message):
     inputs: Sequence[Declared] = ()
     outputs: Sequence[Declared] = ()
     declared: Sequence[Span] = ()
-    FIELDS: ClassVar[dict[int, Field]] = {}
+    FIELDS: ClassVar[Fields] = {}
 
 
 Attribute.FIELDS = {
     1: _text("name"),
-    2: (Kind.FLOAT, "f", False, None),
+    2: (int(Kind.FLOAT), "f", False, None),
     3: _integer("i"),
     4: _span("s"),
     5: _one("t", Blob),
     6: _one("g", Graph),
-    7: (Kind.FLOAT, "floats", True, None),
+    7: (int(Kind.FLOAT), "floats", True, None),
     8: _integer("ints", many=True),
     9: _span("strings", many=True),
     10: _several("tensors", Blob),
@@ -351,7 +365,7 @@ class OperatorSet(Message):
 
     domain = ""
     version = 1
-    FIELDS = {1: _text("domain"), 2: _integer("version")}
+    FIELDS: ClassVar[Fields] = {1: _text("domain"), 2: _integer("version")}
 
 
 class Function(Message):
@@ -366,7 +380,7 @@ class Function(Message):
     opsets: Sequence[OperatorSet] = ()
     domain = ""
     overload = ""
-    FIELDS = {
+    FIELDS: ClassVar[Fields] = {
         1: _text("name"),
         4: _text("inputs", many=True),
         5: _text("outputs", many=True),
@@ -387,7 +401,7 @@ class Model(Message):
     graph: Graph | None = None
     opsets: Sequence[OperatorSet] = ()
     functions: Sequence[Function] = ()
-    FIELDS = {
+    FIELDS: ClassVar[Fields] = {
         1: _integer("ir_version"),
         2: _text("producer"),
         7: _one("graph", Graph),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -50,28 +51,43 @@ class _Open:
 def modules(graph: Graph, records: Sequence[Record]) -> None:
     """Add a row for every module, or for every node where less than half of them tell which module they belong to."""
     scopes = [_scopes(record.node) for record in records]
-    if records and sum(map(bool, scopes)) * 2 >= len(records):
-        _by_scope(graph, records, scopes)
-        return
-    for record in records:
-        tensor = graph.tensors[record.own]
-        path = record.node.name or tensor.name
+    if sum(map(bool, scopes)) * 2 < len(records):
+        scopes = [
+            [(record.node.name or graph.tensors[record.own].name, record.node.op)] for record in records
+        ]
+    finished = _calls(records, scopes)
+    weights: Counter[str] = Counter()
+    for call in finished:
+        weights[call.path] += call.weights
+    visits: Counter[str] = Counter()
+    for call in finished:
+        tensor = graph.tensors[call.output]
+        kind = call.kind or (" ".join(dict.fromkeys(call.ops)) if not call.inner else "")
+        visit = visits[call.path]
+        visits[call.path] += 1
         graph.modules.append(
             ModuleOutput(
-                _visited(graph, path), path, record.node.op, tensor.node, True, record.first, record.last,
-                record.weights, tensor.dtype,
+                f"{call.path}:{visit}" if visit else call.path,
+                call.path,
+                kind,
+                tensor.node,
+                not call.inner,
+                call.first,
+                call.last,
+                0 if visit else weights[call.path],
+                tensor.dtype,
             )
-        )  # fmt: skip
+        )
 
 
-def _by_scope(graph: Graph, records: Sequence[Record], scopes: Sequence[list[tuple[str, str]]]) -> None:
-    """Modules open with their first node and close where one of another module follows."""
-    root = _Open("", "", 0)
-    opened: list[_Open] = [root]
+def _calls(records: Sequence[Record], scopes: Sequence[list[tuple[str, str]]]) -> list[_Open]:
+    """Calls of modules as they finish: one opens with its first node and closes where one of another module follows."""
+    opened = [_Open("", "", 0)]
+    finished: list[_Open] = []
     for record, scope in zip(records, scopes, strict=True):
         paths = [path for path, _ in scope]
-        while scope and len(opened) > 1 and opened[-1].path not in paths:
-            _close(graph, opened)
+        while scope and len(opened) > 1 and (opened[-1].path not in paths or _single(opened[-1], paths)):
+            finished.append(opened.pop())
         for path, kind in scope:
             if all(each.path != path for each in opened):
                 opened[-1].inner = True
@@ -80,27 +96,12 @@ def _by_scope(graph: Graph, records: Sequence[Record], scopes: Sequence[list[tup
             each.last, each.output = record.last, record.own
         opened[-1].ops.append(record.node.op)
         opened[-1].weights += record.weights
-    while opened:
-        _close(graph, opened)
+    return [*finished, *reversed(opened)]
 
 
-def _close(graph: Graph, opened: list[_Open]) -> None:
-    done = opened.pop()
-    tensor = graph.tensors[done.output]
-    kind = done.kind or (" ".join(dict.fromkeys(done.ops)) if not done.inner else "")
-    known = any(module.path == done.path and module.parameters for module in graph.modules)
-    graph.modules.append(
-        ModuleOutput(
-            _visited(graph, done.path), done.path, kind, tensor.node, not done.inner, done.first, done.last,
-            0 if known else done.weights, tensor.dtype,
-        )
-    )  # fmt: skip
-
-
-def _visited(graph: Graph, path: str) -> str:
-    """A row's name: its path, and the number of the call from the second on."""
-    visit = sum(module.path == path for module in graph.modules)
-    return f"{path}:{visit}" if visit else path
+def _single(call: _Open, paths: Sequence[str]) -> bool:
+    """Whether a call is one node's own, under a name that comes again."""
+    return bool(call.ops) and not call.inner and call.kind == call.ops[0] and paths[-1] == call.path
 
 
 def _scopes(node: Node) -> list[tuple[str, str]]:

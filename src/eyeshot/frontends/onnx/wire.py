@@ -26,27 +26,30 @@ class Kind(IntEnum):
     SPAN = 4
 
 
-Field = tuple[Kind, str, bool, "type[Message] | None"]
+Field = tuple[int, str, bool, "type[Message] | None"]
 """Kind, attribute, whether it may be there several times, and the message in it."""
+Fields = dict[int, Field]
 
 
 class Message:
     """What a message holds: attributes of this class, with defaults where the file has nothing.
 
-    ``FIELDS`` maps the numbers of the fields that are wanted. ``data`` is the file, ``place`` where the message lies in it.
+    ``FIELDS`` maps the numbers of the fields that are wanted. Where some of them are looked at later (``LAZY``), ``data``
+    is the file, and ``place`` where the message lies in it.
     """
 
-    FIELDS: ClassVar[dict[int, Field]] = {}
+    FIELDS: ClassVar[Fields] = {}
+    LAZY: ClassVar[bool] = False
     data: Buffer
     place: Span
 
 
 M = TypeVar("M", bound=Message)
 
-_INTEGER, _FLOAT, _TEXT, _MESSAGE = (int(kind) for kind in list(Kind)[:4])
+_INTEGER, _FLOAT, _TEXT, _MESSAGE, _SPAN = map(int, Kind)
 _FLOATS = struct.Struct("<f")
 _A_MESSAGE = 4  # what one costs in memory, counted in fields
-_SKIPPED = {1: 8, 5: 4}
+_SIZES = {1: 8, 5: 4}
 _BIG, _SIGN = 1 << 64, 1 << 63
 
 
@@ -76,8 +79,9 @@ class Reader:
         """Whole numbers laid end to end."""
         found: list[int] = []
         data = self.data
-        for position, stop in spans:
-            self._count((stop - position) // 2)
+        for start, stop in spans:
+            position = start
+            self._count((stop - start) // 2)
             while position < stop:
                 number = data[position]
                 position += 1
@@ -86,34 +90,21 @@ class Reader:
                 found.append(number if number < _SIGN else number - _BIG)
         return found
 
-    def text(self, start: int, stop: int) -> str:
-        """Text, UTF-8."""
-        try:
-            return str(self.data[start:stop], "utf-8")
-        except UnicodeDecodeError as error:
-            raise self._broken(start, "is no UTF-8 text") from error
-
-    def _message(self, kind: type[M], start: int, stop: int, depth: int) -> M:
+    def _message(self, kind: type[M], start: int, stop: int, depth: int) -> M:  # noqa: C901, PLR0912, PLR0915 - the hot loop
+        """One message, field by field: nearly all of the time that a file takes to parse is spent here."""
         if depth < 0:
             raise UnsafeFileError(f"{self.name} nests messages more than {self.depth} levels deep: refused")
-        self._count(_A_MESSAGE)
-        data, fields, most = self.data, kind.FIELDS, self.items
-        held: dict[str, Any] = {"data": data, "place": (start, stop)}
-        position = start
-        count = 0
+        data, fields = self.data, kind.FIELDS
+        held: dict[str, Any] = {}
+        position, count = start, 0
         while position < stop:
             at = position
             count += 1
-            if count > most:
-                self._count(count)
             key = data[position]
             position += 1
             if key > 127:
                 key, position = self._varint(at)
-            field = fields.get(key >> 3)
             wire = key & 7
-            if key < 8:
-                raise self._broken(at, "has the number 0, which there is not")
             if wire == 2:
                 length = data[position]
                 position += 1
@@ -122,64 +113,66 @@ class Reader:
                 end = position + length
                 if end > stop:
                     raise self._broken(at, f"holds {length} bytes, more than its message has left")
-                if field is not None:
-                    self._keep(held, field, position, end, depth, at)
-                position = end
             elif wire == 0:
                 number = data[position]
-                position += 1
+                end = position + 1
                 if number > 127:
-                    number, position = self._varint(position - 1)
-                if field is not None:
-                    _hold(
-                        held, field, number if number < _SIGN else number - _BIG, _INTEGER, (at + 1, position)
-                    )
-            elif wire in _SKIPPED:
-                end = position + _SKIPPED[wire]
+                    number, end = self._varint(position)
+            elif wire in _SIZES:
+                end = position + _SIZES[wire]
                 if end > stop:
                     raise self._broken(at, "is cut off")
-                if field is not None:
-                    value = _FLOATS.unpack(data[position:end])[0] if wire == 5 else 0.0
-                    _hold(held, field, value, _FLOAT, (position, end))
-                position = end
             else:
                 raise self._broken(at, f"has wire type {wire}, which there is not")
+            field = fields.get(key >> 3)
+            if field is None:
+                position = end
+                continue
+            code, name, many, inner = field
+            value: Any
+            if code == _SPAN:
+                value = (position, end)
+            elif code == _TEXT and wire == 2:
+                try:
+                    value = str(data[position:end], "utf-8")
+                except UnicodeDecodeError as error:
+                    raise self._broken(position, "is no UTF-8 text") from error
+            elif code == _MESSAGE and wire == 2:
+                value = self._message(inner, position, end, depth - 1)  # type: ignore[type-var]
+            elif code == _INTEGER and wire == 0:
+                value = number if number < _SIGN else number - _BIG
+            elif code == _FLOAT and wire == 5:
+                value = _FLOATS.unpack(data[position:end])[0]
+            elif many and wire == 2:  # numbers, packed
+                held.setdefault(name, []).extend(self._packed(code, position, end, at))
+                position = end
+                continue
+            else:
+                raise self._broken(at, "holds something else than it should")
+            position = end
+            if not many:
+                held[name] = value
+            elif name in held:
+                held[name].append(value)
+            else:
+                held[name] = [value]
         if position != stop:
             raise self._broken(start, "ends in the middle of a field")
         self._count(count)
+        if kind.LAZY:
+            held["data"], held["place"] = data, (start, stop)
         made = kind.__new__(kind)
         made.__dict__ = held
         return made
 
-    def _keep(self, held: dict[str, Any], field: Field, start: int, stop: int, depth: int, at: int) -> None:
-        """One field of stated length."""
-        kind, name, many, inner = field
-        value: Any
-        if kind == _TEXT:
-            value = self.text(start, stop)
-        elif kind == _MESSAGE:
-            assert inner is not None
-            value = self._message(inner, start, stop, depth - 1)
-        elif kind == _INTEGER:  # several, packed
-            if not many:
-                raise self._broken(at, "is no whole number")
-            held.setdefault(name, []).extend(self.integers([(start, stop)]))
-            return
-        elif kind == _FLOAT:
-            if not many or (stop - start) % 4:
-                raise self._broken(at, "is no list of floats")
-            self._count((stop - start) // 4)
-            held.setdefault(name, []).extend(struct.unpack(f"<{(stop - start) // 4}f", self.data[start:stop]))
-            return
-        else:
-            value = (start, stop)
-        if many:
-            if name in held:
-                held[name].append(value)
-            else:
-                held[name] = [value]
-        else:
-            held[name] = value
+    def _packed(self, code: int, start: int, stop: int, at: int) -> list[Any]:
+        """Numbers laid end to end."""
+        if code == _INTEGER:
+            return self.integers([(start, stop)])
+        if code != _FLOAT or (stop - start) % 4:
+            raise self._broken(at, "holds something else than it should")
+        self._count((stop - start) // 4)
+        return list(struct.unpack(f"<{(stop - start) // 4}f", self.data[start:stop]))
 
     def _varint(self, position: int) -> tuple[int, int]:
         data, start, shift, number = self.data, position, 0, 0
@@ -202,17 +195,3 @@ class Reader:
         return FileFormatError(
             f"{self.name} is no such file, or damaged: the field at byte {offset:,} {problem}"
         )
-
-
-def _hold(held: dict[str, Any], field: Field, value: float, kind: int, place: Span) -> None:
-    """One number; a field that holds something else is left out, as readers of this encoding do."""
-    wanted, name, many, _ = field
-    kept: Any = value
-    if wanted == Kind.SPAN:
-        kept = place
-    elif wanted != kind:
-        return
-    if many:
-        held.setdefault(name, []).append(kept)
-    else:
-        held[name] = kept

@@ -7,7 +7,7 @@ from math import inf, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from eyeshot.frontends.compounds import masking
+from eyeshot.frontends.compounds import indexing, masking
 from eyeshot.frontends.compounds.attention import attention as attended
 from eyeshot.frontends.compounds.norms import softmax
 from eyeshot.frontends.compounds.products import product
@@ -160,11 +160,7 @@ def rotary_embedding(
     for cache in (cosine, sine):
         held = cache
         if positions is not None:
-            held = ctx.along(
-                cache, {0: (All(), 1)}, reason=None if ctx.is_constant(cache) else "data-dependent-index"
-            )
-            held = ctx.broadcast(held, (*positions.shape, half))
-            held = ctx.pointwise(held, ctx.reshape(positions, (*positions.shape, 1)))
+            held = indexing.index(ctx, cache, [ctx.held(3)], (*positions.shape, half))
         held = ctx.along(held, {-1: (take(angle, half), turned)})
         steering.append(ctx.pad(held, {-1: (0, features - turned)}))
     read = [ctx.reshape(ref, (ref.shape[0], 1, *ref.shape[1:])) for ref in steering]

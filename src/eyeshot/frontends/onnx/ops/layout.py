@@ -12,8 +12,9 @@ from eyeshot.frontends.onnx.context import Context, lowers
 from eyeshot.frontends.onnx.ops.pointwise import axes_of
 from eyeshot.graph import Ref
 from eyeshot.graph.masks import masked
-from eyeshot.relations import All
+from eyeshot.relations import All, Along, Window
 from eyeshot.relations.tables import pad as padded
+from eyeshot.relations.tables import roll
 
 PADDING = {"constant": "constant", "edge": "replicate", "reflect": "reflect", "wrap": "circular"}
 
@@ -36,7 +37,20 @@ def concat(ctx: Context, *parts: Ref, axis: int | None = None) -> Ref:
     rests = {(*ref.shape[: axis % len(ref.shape)], *ref.shape[axis % len(ref.shape) + 1 :]) for ref in parts}
     if len(rests) > 1:
         raise FileFormatError(f"{ctx.label} joins shapes {[ref.shape for ref in parts]} along axis {axis}")
-    return ctx.concat(parts, axis)
+    return _turned(ctx, parts, axis % len(parts[0].shape)) or ctx.concat(parts, axis)
+
+
+def _turned(ctx: Context, parts: Sequence[Ref], axis: int) -> Ref | None:
+    """``x[k:]`` before ``x[:k]``: the axis turned, as exporters spell it out."""
+    pieces = [ctx.graph.nodes[ref.node] for ref in parts]
+    if len(parts) != 2 or pieces[0].inputs != pieces[1].inputs or not pieces[0].inputs:
+        return None
+    whole = Ref(pieces[0].inputs[0], ctx.graph.nodes[pieces[0].inputs[0]].shape)
+    start, extent = pieces[1].shape[axis], whole.shape[axis]
+    slices = [Along(((axis, Window(1, padding=-begin)),)) for begin in (start, 0)]
+    if [piece.relation for piece in pieces] != slices or start + pieces[0].shape[axis] != extent:
+        return None
+    return ctx.along(whole, {axis: (roll(-start, extent), extent)})
 
 
 @lowers("Split")
