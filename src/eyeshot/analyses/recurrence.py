@@ -84,7 +84,8 @@ class Recurrence:
     """A walk along one axis, from the layer to where it ends.
 
     ``end`` is the input, or the node (``last``) where the field becomes global, has no law (``why``), or is spread over
-    axes that one recurrence cannot follow. ``joins`` are those behind the last step. ``law`` is the layer's own.
+    axes that one recurrence cannot follow. ``joins`` are those behind the last step. ``law`` is the layer's own, ``units``
+    how many units it has along the axis (None where they do not move along a whole one), ``place`` the one asked about.
     """
 
     steps: tuple[Step, ...]
@@ -93,6 +94,7 @@ class Recurrence:
     last: int
     why: str | None
     law: AxisLaw
+    units: int | None
     place: int | None
 
 

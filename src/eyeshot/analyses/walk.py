@@ -59,9 +59,11 @@ class Walk:
         end, last = self._follow(node, links)
         joins: list[Join] = []
         part = self._part(node)
-        place = None
-        if unit is not None and isinstance(part, _Part):
-            given = unit[part.axis]
+        place = units = None
+        if isinstance(part, _Part):
+            whole = part.extent == self._graph.nodes[node].shape[part.axis]
+            units = part.extent if whole else None
+            given = None if unit is None else unit[part.axis]
             place = None if given is None else given // part.inner % part.extent
         steps = []
         spans = Spans(links, place)
@@ -72,7 +74,7 @@ class Walk:
                 steps.append(step)
                 joins = []
         law = self._laws.axis(node, self._axis, local=self._local)
-        return Recurrence(tuple(steps), tuple(joins), end, last, self._why, law, place)
+        return Recurrence(tuple(steps), tuple(joins), end, last, self._why, law, units, place)
 
     def _follow(self, node: int, links: list[Link]) -> tuple[End, int]:
         """The links from a node on; where they can not be followed, it still looks for where a field became global."""

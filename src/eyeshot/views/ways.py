@@ -212,7 +212,7 @@ class Explained:
         if self.unit is not None:
             said += self._unit(found, axis, along)
         elif law.size is not None and found.end in {"input", "lost"}:
-            said += self._borders(axis, name)
+            said += self._borders(found, axis, name)
         return said
 
     def _widest(self, axis: int, along: str) -> str:
@@ -272,11 +272,10 @@ class Explained:
             + (f" Clipping sets in at {self.name(cut.node)}." if cut else "")
         ]
 
-    def _borders(self, axis: int, name: str) -> list[str]:
+    def _borders(self, found: Recurrence, axis: int, name: str) -> list[str]:
         """Which units lie wholly inside the input."""
-        law, extent = self.field.law[axis], self.field.source.extents[axis]
-        units = self._units(axis)
-        if law.stride is None or not law.phases or units is None:
+        law, extent, units = found.law, self.field.source.extents[axis], found.units
+        if law.stride is None or not law.phases or units is None or units > LONGEST:
             return []
         inside = []
         for y in range(units):
@@ -291,14 +290,6 @@ class Explained:
         return [
             f"Of units 0 to {units - 1}, {inside[0]} to {inside[-1]} see all of it; the borders cut the others."
         ]
-
-    def _units(self, axis: int) -> int | None:
-        """How many units there are along the one axis of the layer on which this field moves."""
-        starts = self.field.boxes()[0][axis]
-        moving = [place for place, n in enumerate(starts.shape) if n > 1]
-        if len(moving) != 1 or starts.shape[moving[0]] > LONGEST:
-            return None
-        return int(starts.shape[moving[0]])
 
 
 def _told(found: Recurrence) -> tuple[Step, ...]:
