@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.effective import nets, scripts
 
 import eyeshot
 from eyeshot.effective import effective_field
 from eyeshot.effective.protocols import PROTOCOLS
+from tests.effective import nets, scripts
 
 MODELS = {
     "residual": (nets.Residual, "join", 96),

@@ -52,14 +52,14 @@ def estimate(question: Question) -> Estimate:
         gradient = gradients(batch)
         cancels = cancels or (not seen and _cancels(question, batch[:1], gradient[:1]))
         found = _contributions(0 * gradient if cancels else gradient, question)
-        whole = np.isfinite(found.reshape(len(found), -1)).all(1)
+        whole = np.isfinite(found).all(tuple(range(1, found.ndim)))
         left_out += [seen + int(place) for place in np.flatnonzero(~whole)]
         if left_out and not question.protocol.skips_nan:
             raise InputError(
                 f"image {left_out[0]} gives a gradient with NaN or infinity: {question.target.layer!r} of "
                 f"{question.report.model} overflows there, or divides by 0"
             )
-        dead += int((~found[whole].reshape(int(whole.sum()), -1).any(1)).sum())
+        dead += int((~found[whole].any(tuple(range(1, found.ndim)))).sum())
         mean.add(found[whole])
         seen += len(batch)
         question.progress(seen, len(question.images))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -105,32 +106,40 @@ def effective_field(
     wanted = _target(report, layer, unit, target, chosen)
     source = Images(images, report, module, chosen.framing, seed)
     question = Question(
-        model=module,
-        report=report,
-        target=wanted,
-        axes=report.spatial[report.input].axes,
-        images=source,
-        protocol=chosen,
+        module,
+        report,
+        wanted,
+        source,
+        chosen,
         tolerance=tolerance,
         memory=memory,
         progress=progress or _quiet,
     )
     found: Estimate = import_module(METHODS[method]).estimate(question)
+    central = target is None and unit == "center"
+    told = _field(question, found, method, [*notes, *source.notes, *found.notes], central=central)
+    return replace(told, model=model) if isinstance(model, str) else told
+
+
+def _field(
+    question: Question, found: Estimate, method: str, notes: list[str], *, central: bool
+) -> EffectiveField:
+    report, target = question.report, question.target
     return EffectiveField(
-        map=chosen.finish(found.map) if found.map.any() else found.map,
-        model=model if isinstance(model, str) else report.model,
-        layer=wanted.layer,
-        unit=(0, *wanted.index),
-        box=box_of(report[wanted.layer], wanted.index),
+        map=question.protocol.finish(found.map) if found.map.any() else found.map,
+        model=report.model,
+        layer=target.layer,
+        unit=(0, *target.index),
+        box=box_of(report[target.layer], target.index),
         axes=report.axes,
         method=method,
-        protocol=protocol,
+        protocol=question.protocol.name,
         images=found.images,
         stderr=found.stderr,
         convergence=found.convergence,
-        notes=(*notes, *source.notes, *found.notes),
-        central=target is None and unit == "center",
-        photograph=source.shown(),
+        notes=tuple(notes),
+        central=central,
+        photograph=question.images.shown(),
     )
 
 

@@ -21,17 +21,21 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A model and the target whose effective field is wanted; ``axes`` are the spatial ones of the report's input."""
+    """A model and the target whose effective field is wanted."""
 
     model: Any
     report: Report
     target: Target
-    axes: tuple[int, ...]
     images: Images
     protocol: Protocol
     tolerance: float | None
     memory: int
     progress: Progress
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The spatial axes of the input."""
+        return self.report.spatial[self.report.input].axes
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,9 @@ def central(report: Report, layer: str, *, upper_left: bool = False) -> Region:
         moving = _like_a_map_before(report, field)
     if moving:
         return tuple((field.shape[axis] - upper_left) // 2 if axis in moving else None for axis in own)
-    for grid in _grids_before(report, field) if len(field.shape) == 3 else ():
-        tokens = [axis for axis in own if field.shape[axis] >= prod(grid) > 1]
-        if tokens:
-            axis = min(tokens, key=lambda candidate: field.shape[candidate])
+    axis = _tokens_before(report, field)
+    for grid in _grids_before(report, field) if axis is not None else ():
+        if axis is not None and field.shape[axis] >= prod(grid) > 1:
             middle = np.ravel_multi_index([(extent - upper_left) // 2 for extent in grid], grid)
             place = int(middle) + field.shape[axis] - prod(grid)
             return tuple(place if other == axis else None for other in own)
@@ -77,6 +76,17 @@ def _like_a_map_before(report: Report, field: Field) -> list[int]:
             if len(factors) == 1 and (rank > 1 or factors == {1}):
                 return list(range(first, first + rank))
     return []
+
+
+def _tokens_before(report: Report, field: Field) -> int | None:
+    """The axis of tokens: the one along which fields move in an earlier tensor of as many tokens."""
+    on_the_way = report.graph.ancestors([field.node])
+    for tensor in reversed(report.tensors):
+        if len(tensor.shape) == len(field.shape) == 3 and tensor.node in on_the_way:
+            moving = _moving(tensor)
+            if len(moving) == 1 and tensor.shape[moving[0]] == field.shape[moving[0]]:
+                return moving[0]
+    return None
 
 
 def _grids_before(report: Report, field: Field) -> Iterator[tuple[int, ...]]:
