@@ -15,8 +15,7 @@ from pathlib import Path
 import onnx
 
 from eyeshot.jobs import Job, Limits, run, stored
-from tools.onnx_nodes.cases import load
-from tools.onnx_nodes.check import check_named
+from tools.onnx_nodes.check import check_named, everything
 from tools.onnx_nodes.report import shown, write
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +41,7 @@ def main() -> int:
     commit = _commit()
     fingerprint = f"onnx {onnx.__version__} {commit}"
     whole = options.only == ".*"
-    names = [name for name in load() if re.fullmatch(options.only, name)]
+    names = [name for name in everything() if re.fullmatch(options.only, name)]
     jobs = [Job(name, (name, options.seconds), fingerprint) for name in names]
     if whole and options.again:
         STORE.unlink(missing_ok=True)

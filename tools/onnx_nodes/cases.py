@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -22,17 +22,22 @@ class Case:
     """One test: a model of one node (or of a function's body) and the inputs that it comes with.
 
     ``inputs`` holds arrays, lists of arrays (sequences) and None (an empty optional). ``twins`` are the same test with
-    the op's function body in the place of the op.
+    the op's function body in the place of the op. ``subject`` is the op under test, where it is not the first node's;
+    ``runtime`` says that the reference implementation is wrong about it (it follows a newer opset), and ONNX Runtime asked.
     """
 
     name: str
     model: onnx.ModelProto
     inputs: dict[str, Any]
     twins: tuple[Case, ...] = field(default=())
+    subject: str = ""
+    runtime: bool = False
 
     @property
     def op(self) -> str:
         """The op under test, with its domain where that is not ONNX's own."""
+        if self.subject:
+            return self.subject
         node = self.model.graph.node[0]
         return f"{node.domain}.{node.op_type}" if node.domain else node.op_type
 
@@ -93,17 +98,16 @@ def _case(test: Any, twins: tuple[Case, ...] = ()) -> Case:
     )
 
 
-def frozen(case: Case) -> Case | None:
+def frozen(case: Case, *, weights: bool = False) -> Case | None:
     """The test with its integers (indices, axes, shapes) as constants of the model; None where it has none.
 
-    The first input stays one: integers there are data.
+    With ``weights`` all other tensors are constants, too, and None says that there are none. The first input stays one:
+    integers there are data.
     """
-    names = [
-        name
-        for name, value in list(case.inputs.items())[1:]
-        if isinstance(value, np.ndarray) and value.dtype.name in {"int32", "int64"}
-    ]
-    if not names:
+    tensors = [name for name, value in list(case.inputs.items())[1:] if isinstance(value, np.ndarray)]
+    whole = [name for name in tensors if case.inputs[name].dtype.name in {"int32", "int64"}]
+    names = tensors if weights else whole
+    if not names or (weights and names == whole):
         return None
     model = onnx.ModelProto()
     model.CopyFrom(case.model)
@@ -112,7 +116,7 @@ def frozen(case: Case) -> Case | None:
     model.graph.input.extend(kept)
     model.graph.initializer.extend(numpy_helper.from_array(case.inputs[name], name) for name in names)
     inputs = {name: value for name, value in case.inputs.items() if name not in names}
-    return Case(f"{case.name} (frozen)", model, inputs)
+    return replace(case, model=model, inputs=inputs, twins=())
 
 
 def _plain(value: Any) -> Any:

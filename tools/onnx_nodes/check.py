@@ -17,6 +17,7 @@ from eyeshot.frontends.registry import Request
 from eyeshot.graph import Graph
 from eyeshot.graph.verify import verify
 from tools.onnx_nodes.cases import Case, frozen, load
+from tools.onnx_nodes.more import more
 from tools.onnx_nodes.oracle import Mask, Place, Seen, leaf_names, observe
 
 SMALL = 1 << 22
@@ -28,10 +29,15 @@ SHAPED_BY_DATA = {"Compress", "NonZero", "StringNormalizer", "StringSplit", "Uni
 _loaded: dict[str, Case] = {}
 
 
+def everything() -> dict[str, Case]:
+    """The onnx package's tests and ours."""
+    return {**load(), **more()}
+
+
 def warm() -> None:
     """Load every test, for all children at once."""
     if not _loaded:
-        _loaded.update(load())
+        _loaded.update(everything())
 
 
 def check_named(argument: tuple[str, float]) -> dict[str, Any]:
@@ -41,8 +47,10 @@ def check_named(argument: tuple[str, float]) -> dict[str, Any]:
     return check(_loaded[name], seconds)
 
 
-def check(case: Case, seconds: float = 3) -> dict[str, Any]:
-    """Compare one test, and its twins, with what perturbations show; ``frozen`` is the same with constant integers.
+def check(case: Case, seconds: float = 3, *, variants: bool = True) -> dict[str, Any]:
+    """Compare one test, and its twins, with what perturbations show.
+
+    Its variants are ``frozen`` (integers are constants) and ``weights`` (all but the first input are).
 
     ``pairs`` counts predicted (output element, perturbed input element), ``exact`` those that were seen; ``unsound`` are
     changes that were not predicted, ``leaks`` those that NaN and infinities alone made.
@@ -69,9 +77,10 @@ def check(case: Case, seconds: float = 3) -> dict[str, Any]:
     row["shapes"] = _shape_difference(row, predicted, seen)
     if not row["shapes"]:
         _compare(row, predicted, seen)
-    constant = frozen(case)
-    if constant is not None:
-        row["frozen"] = check(constant, seconds)
+    for key, weights in (("frozen", False), ("weights", True)):
+        constant = frozen(case, weights=weights) if variants else None
+        if constant is not None:
+            row[key] = check(constant, seconds, variants=False)
     row["twins"] = {twin.name: compare_twin(case, twin) for twin in case.twins}
     return row
 

@@ -180,7 +180,9 @@ def _resized(ctx: Context, x: Ref, axes: dict[int, Axis], *modes: Mode | None) -
     maps: dict[int, tuple[AxisMap, int]] = {}
     reason = None
     for place, axis in axes.items():
-        found = [amap for mode in modes if mode for amap in _maps(axis, mode)]
+        found = [
+            amap for mode in modes if mode for each in _lengths(axis, mode) for amap in _maps(each, mode)
+        ]
         if axis.size == axis.count and axis.scale == 1 and axis.begin == 0 and axis.end == 1:
             continue
         amap = found[0]
@@ -189,6 +191,15 @@ def _resized(ctx: Context, x: Ref, axes: dict[int, Axis], *modes: Mode | None) -
                 amap, reason = _either(amap, other, axis), "kernels-differ"
         maps[place] = (amap, axis.count)
     return ctx.along(x, maps, reason=reason) if maps else x
+
+
+def _lengths(axis: Axis, mode: Mode) -> list[Axis]:
+    """The axis; with its rounded extent, too, where corners are aligned: ONNX's reference takes the one that a scale gives
+    before it is rounded, ONNX Runtime after.
+    """
+    by_corners = mode.alignment in {"align_corners", "tf_crop_and_resize"}
+    differs = by_corners and axis.by_scale and axis.scale * axis.size != axis.count
+    return [axis, axis._replace(by_scale=False)] if differs else [axis]
 
 
 def _either(one: AxisMap, other: AxisMap, axis: Axis) -> Table:
@@ -201,6 +212,7 @@ def _maps(axis: Axis, mode: Mode) -> list[AxisMap]:
     """The map in fractions; where a nearest element is picked, also as single precision picks it."""
     half = Fraction(1, 2)
     step, start = 1 / axis.scale, Fraction(0)
+    length = axis.scale * axis.size if axis.by_scale else Fraction(axis.count)
     at_size = not axis.by_scale and axis.scale.numerator != 1 != axis.scale.denominator
     match mode.alignment:
         case "half_pixel" | "pytorch_half_pixel":
@@ -213,12 +225,12 @@ def _maps(axis: Axis, mode: Mode) -> list[AxisMap]:
         case "tf_half_pixel_for_nn":
             start = half * step
         case "align_corners":
-            step, at_size = Fraction(axis.size - 1, axis.count - 1) if axis.count > 1 else Fraction(0), True
+            step, at_size = Fraction(axis.size - 1) / (length - 1) if axis.count > 1 else Fraction(0), True
         case "tf_crop_and_resize":
             step, at_size = Fraction(0), True
             start = half * (axis.begin + axis.end) * (axis.size - 1)
             if axis.count > 1:
-                step = (axis.end - axis.begin) * Fraction(axis.size - 1, axis.count - 1)
+                step = (axis.end - axis.begin) * Fraction(axis.size - 1) / (length - 1)
                 start = axis.begin * (axis.size - 1)
         case _:
             pass  # asymmetric
