@@ -16,19 +16,21 @@ FLOATS = torch.tensor([[0.5, -1.5, 2.5], [3.0, -0.25, 1.0]])
 POSITIVE = FLOATS.abs() + 0.1
 BOOLS = torch.tensor([[True, False, True], [False, False, True]])
 ROWS = torch.tensor([2, 0, 2, 1])
+MASKED = torch.tensor([[0.0, -torch.inf, 1.0], [2.0, 0.5, -torch.inf]])
 FINITE = torch.tensor([1.0, float("nan"), float("inf"), -float("inf")])
 
 UNARY = "neg abs sign floor ceil trunc square exp expm1 sin cos tan tanh reciprocal sigmoid relu clone detach alias".split()
 LOGARITHMS = "sqrt log log2 log10 log1p rsqrt".split()
-BINARY = "mul true_divide floor_divide remainder fmod minimum maximum eq ne lt le gt ge add sub div multiply".split()
+BINARY = "mul true_divide remainder fmod eq ne lt le gt ge add sub div multiply".split()
 BITS = "bitwise_and bitwise_or bitwise_xor __and__ __or__ __xor__ logical_and logical_or logical_xor".split()
+REDUCED = "sum mean prod any all max min argmax argmin".split()
 WHOLE = (torch.tensor([[3], [5]]), torch.tensor([4, 2, 7]))
 
 CASES = [
     *((f"{name}.default", (FLOATS,), {}) for name in UNARY),
     *((f"{name}.default", (POSITIVE,), {}) for name in LOGARITHMS),
     *((f"{name}.default", (FINITE,), {}) for name in ("isnan", "isinf", "isfinite")),
-    *((f"{name}.Tensor", (FLOATS, POSITIVE[:1]), {}) for name in BINARY if name not in {"minimum", "maximum", "floor_divide"}),
+    *((f"{name}.Tensor", (FLOATS, POSITIVE[:1]), {}) for name in BINARY),
     *((f"{name}.Tensor", (INTS, torch.tensor([3, -2, 5, 4])), {}) for name in ("add", "mul", "remainder", "fmod")),
     *((f"{name}.default", (FLOATS, POSITIVE), {}) for name in ("minimum", "maximum", "atan2")),
     *((f"{name}.Tensor", (BOOLS, BOOLS[:1]), {}) for name in BITS if "logical" not in name),
@@ -40,7 +42,8 @@ CASES = [
     ("to.dtype", (FLOATS, torch.float64), {}), ("contiguous.default", (FLOATS.T,), {}),
     ("lift_fresh_copy.default", (INTS,), {}), ("pow.Tensor_Scalar", (INTS, 2), {}),
     ("pow.Scalar", (2.0, FLOATS), {}), ("pow.Tensor_Tensor", (POSITIVE, FLOATS), {}),
-    ("add.Tensor", (INTS, INTS), {"alpha": 3}), ("add.Scalar", (INTS, 2), {}), ("sub.Tensor", (INTS, INTS[:1]), {"alpha": 2}),
+    ("add.Tensor", (INTS, INTS), {"alpha": 3}), ("add.Scalar", (INTS, 2), {}),
+    ("sub.Tensor", (INTS, INTS[:1]), {"alpha": 2}),
     ("subtract.Tensor", (INTS, INTS), {}), ("rsub.Scalar", (INTS, 7), {}), ("rsub.Tensor", (FLOATS, POSITIVE), {}),
     ("div.Tensor_mode", (INTS, torch.tensor([3, -2, 5, -4])), {"rounding_mode": "floor"}),
     ("div.Tensor_mode", (INTS, torch.tensor([3, -2, 5, -4])), {"rounding_mode": "trunc"}),
@@ -51,17 +54,21 @@ CASES = [
     ("hardtanh.default", (FLOATS, -0.5, 0.5), {}), ("where.self", (BOOLS, FLOATS, POSITIVE), {}),
     ("where.ScalarOther", (BOOLS, FLOATS, -1.0), {}), ("masked_fill.Scalar", (FLOATS, BOOLS, float("-inf")), {}),
     ("masked_fill.Tensor", (INTS, INTS > 3, torch.tensor(-1)), {}), ("isin.Tensor_Tensor", (INTS, ROWS), {}),
-    ("floor_divide.default", (INTS, torch.tensor([3, -2, 5, -4])), {}), ("copy.default", (FLOATS, torch.tensor([1, 2, 3])), {}),
+    ("floor_divide.default", (INTS, torch.tensor([3, -2, 5, -4])), {}),
+    ("copy.default", (FLOATS, torch.tensor([1, 2, 3])), {}),
     # made of numbers
     ("arange.default", (7,), {}), ("arange.start", (2, 9), {}), ("arange.start_step", (9, 2, -3), {}),
-    ("arange.start_step", (0.0, 1.0, 0.25), {}), ("full.default", ([2, 3], 5), {}), ("new_full.default", (INTS, [2], 4), {}),
+    ("arange.start_step", (0.0, 1.0, 0.25), {}), ("full.default", ([2, 3], 5), {}),
+    ("new_full.default", (INTS, [2], 4), {}),
     ("full_like.default", (FLOATS, 2.5), {}), ("fill.Scalar", (INTS, 6), {}), ("scalar_tensor.default", (3.5,), {}),
     ("zeros.default", ([2, 2],), {}), ("zeros_like.default", (INTS,), {}), ("new_zeros.default", (INTS, [3]), {}),
     ("zero.default", (INTS,), {}), ("ones.default", ([2],), {}), ("ones_like.default", (FLOATS,), {}),
     ("new_ones.default", (INTS, [3]), {}), ("eye.default", (3,), {}), ("eye.m", (2, 4), {}),
-    ("linspace.default", (-1, 1, 5), {}), ("tril_indices.default", (3, 4, 1), {}), ("triu_indices.default", (4, 3, -1), {}),
+    ("linspace.default", (-1, 1, 5), {}), ("tril_indices.default", (3, 4, 1), {}),
+    ("triu_indices.default", (4, 3, -1), {}),
     # moved
-    ("view.default", (INTS, [2, 6]), {}), ("reshape.default", (INTS, [-1]), {}), ("_unsafe_view.default", (INTS, [4, 3]), {}),
+    ("view.default", (INTS, [2, 6]), {}), ("reshape.default", (INTS, [-1]), {}),
+    ("_unsafe_view.default", (INTS, [4, 3]), {}),
     ("_reshape_alias.default", (INTS, [4, 3], [3, 1]), {}), ("flatten.using_ints", (INTS,), {}),
     ("unflatten.int", (INTS, 1, [2, 2]), {}), ("ravel.default", (INTS,), {}), ("squeeze.dim", (INTS[:1], 0), {}),
     ("unsqueeze.default", (INTS, -1), {}), ("view_as.default", (INTS, INTS.reshape(4, 3)), {}),
@@ -73,12 +80,15 @@ CASES = [
     ("movedim.int", (INTS[None], 0, 2), {}), ("moveaxis.intlist", (INTS[None], [0, 1], [1, 2]), {}),
     ("slice.Tensor", (INTS, 1, 1, 9223372036854775807, 2), {}), ("slice.Tensor", (INTS, -1, -3, -1), {}),
     ("select.int", (INTS, 1, -2), {}), ("narrow.default", (INTS, 1, -3, 2), {}),
-    ("slice_scatter.default", (INTS, -INTS[:, 1:3], 1, 1, 3), {}), ("select_scatter.default", (INTS, INTS[0] * 2, 0, 2), {}),
-    ("cat.default", ([INTS, torch.tensor([], dtype=torch.int64), INTS[:1]], 0), {}), ("concat.default", ([INTS, INTS], -1), {}),
+    ("slice_scatter.default", (INTS, -INTS[:, 1:3], 1, 1, 3), {}),
+    ("select_scatter.default", (INTS, INTS[0] * 2, 0, 2), {}),
+    ("cat.default", ([INTS, torch.tensor([], dtype=torch.int64), INTS[:1]], 0), {}),
+    ("concat.default", ([INTS, INTS], -1), {}),
     ("concatenate.default", ([INTS, INTS], 0), {}), ("stack.default", ([INTS, INTS + 1], -1), {}),
     ("split.Tensor", (INTS, 2, 0), {}), ("split_with_sizes.default", (INTS, [1, 3], 1), {}),
     ("chunk.default", (INTS, 2, 1), {}), ("tensor_split.sections", (INTS, 3, 1), {}), ("unbind.int", (INTS, 1), {}),
-    ("flip.default", (INTS, [0, -1]), {}), ("roll.default", (INTS, [1, -1], [0, 1]), {}), ("roll.default", (INTS, [5]), {}),
+    ("flip.default", (INTS, [0, -1]), {}), ("roll.default", (INTS, [1, -1], [0, 1]), {}),
+    ("roll.default", (INTS, [5]), {}),
     ("repeat.default", (INTS, [2, 1, 3]), {}), ("tile.default", (INTS, [2]), {}),
     ("repeat_interleave.self_int", (INTS, 2, 1), {}), ("repeat_interleave.Tensor", (ROWS,), {}),
     ("repeat_interleave.self_int", (INTS, 2), {}), ("tril.default", (INTS, -1), {}), ("triu.default", (INTS, 1), {}),
@@ -92,7 +102,7 @@ CASES = [
     ("meshgrid.indexing", ([ROWS, ROWS[:3]],), {"indexing": "xy"}), ("meshgrid.default", ([ROWS, ROWS[:3]],), {}),
     ("one_hot.default", (ROWS, 4), {}), ("one_hot.default", (ROWS,), {}),
     # reduced and ordered
-    *((f"{name}.default", (FLOATS,), {}) for name in ("sum", "mean", "prod", "any", "all", "max", "min", "argmax", "argmin")),
+    *((f"{name}.default", (FLOATS,), {}) for name in REDUCED),
     ("sum.dim_IntList", (INTS, [0, -1], True), {}), ("sum.dim_IntList", (INTS, [1]), {"dtype": torch.float32}),
     ("mean.dim", (FLOATS, [1]), {}), ("prod.dim_int", (INTS, 1), {}), ("amax.default", (INTS, [1], True), {}),
     ("amin.default", (INTS,), {}), ("any.dim", (BOOLS, 0), {}), ("all.dim", (BOOLS, 1, True), {}),
@@ -100,6 +110,14 @@ CASES = [
     ("argmax.default", (INTS, 1), {}), ("argmin.default", (INTS, 0, True), {}), ("cumsum.default", (INTS, 1), {}),
     ("sort.default", (INTS, -1, True), {}), ("sort.stable", (INTS,), {"stable": True, "dim": 0}),
     ("argsort.default", (INTS[0], -1, True), {}), ("bucketize.Tensor", (FLOATS, torch.tensor([-1.0, 0.5, 2.0])), {}),
+    ("_softmax.default", (MASKED, -1, False), {}), ("softmax.int", (MASKED, 0), {}),
+    ("softmax.int", (INTS, 1, torch.float32), {}),
+    ("_safe_softmax.default", (MASKED[:, :2], 0), {}), ("_log_softmax.default", (FLOATS, 1, False), {}),
+    ("log_softmax.int", (MASKED, -1), {}), ("mm.default", (FLOATS, FLOATS.T), {}),
+    ("matmul.default", (INTS, INTS.T), {}),
+    ("bmm.default", (FLOATS[None], FLOATS.T[None]), {}), ("mv.default", (FLOATS, FLOATS[0]), {}),
+    ("dot.default", (ROWS, ROWS), {}), ("addmm.default", (FLOATS[:, :2], FLOATS, FLOATS.T), {"beta": 2, "alpha": 0.5}),
+    ("baddbmm.default", (FLOATS[None, :, :2], FLOATS[None], FLOATS.T[None]), {}),
     ("bucketize.Tensor", (FLOATS, torch.tensor([-1.0, 0.5, 2.0])), {"right": True}),
 ]  # fmt: skip
 

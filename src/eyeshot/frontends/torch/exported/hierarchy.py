@@ -105,9 +105,9 @@ class Hierarchy:
 
 
 def _parts(visit: _Visit) -> Sequence[str]:
-    """What the parts of a module's result are called, as far as can be told."""
-    many = len(visit.given) != 1
-    return _PARTS.get(visit.kind) or ([f".{number}" for number in range(len(visit.given))] if many else [""])
+    """What the parts of a module's result are called: where nobody says how it is built, as in the program."""
+    known = _PARTS.get(visit.kind)
+    return known or ([f".{name}" for name in visit.given] if len(visit.given) != 1 else [""])
 
 
 def _append(names: list[str], name: str) -> None:

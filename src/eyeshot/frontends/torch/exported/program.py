@@ -116,7 +116,7 @@ class Program:
                         bound.update([found])
                         yield found
 
-    def scope(self, graph: object, bound: Mapping[str, int]) -> Scope:
+    def scope(self, graph: object, bound: dict[str, int]) -> Scope:
         """The names of one of the program's graphs."""
         return Scope(graph, bound, self.budget)
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from eyeshot.errors import FileFormatError, UnsupportedOpError
 from eyeshot.frontends.torch import aliases
 from eyeshot.frontends.torch.aliases import Group, Node, Step
+from eyeshot.frontends.torch.exported.constants import extent_of
 from eyeshot.frontends.torch.exported.hierarchy import Hierarchy
 from eyeshot.frontends.torch.exported.higher import HIGHER
 from eyeshot.frontends.torch.exported.rules import RULES, SPLITS, VIEWS
 from eyeshot.frontends.torch.exported.schema import Meta, Scope, get, union
+from eyeshot.frontends.torch.exported.symbols import Unbound
 from eyeshot.frontends.torch.exported.tape import Tape
 from eyeshot.frontends.torch.trace import Trace, Value
 
@@ -69,7 +71,7 @@ def trace(program: Program, sizes: Mapping[str, tuple[int, ...]]) -> Trace:
 class Replay:
     """One pass over the nodes. ``op`` is the one at hand; ``training`` tells that one is in train mode."""
 
-    def __init__(self, program: Program, bound: Mapping[str, int]) -> None:
+    def __init__(self, program: Program, bound: dict[str, int]) -> None:
         self.tape = Tape(program.budget)
         self.op = ""
         self.training = False
@@ -145,13 +147,39 @@ class Replay:
         target = get(record, "target", str)
         if target.startswith(_NUMBERS):
             return
-        names = _output_names(record)
         self.op = target.removeprefix("torch.ops.")
+        names = _output_names(record)
+        if self.op in ("aten.item.default", "aten._local_scalar_dense.default"):
+            self._look(record, scope, env)
         if not names:
             return
-        args, kwargs = _arguments(record, scope, env)
-        metas = [scope.meta(name) for name in names]
+        try:
+            args, kwargs = _arguments(record, scope, env)
+            metas = self._metas(names, args, scope)
+        except Unbound as error:
+            raise UnsupportedOpError(
+                {f"{self.op} (extents depend on data: {error})": [self._place]}
+            ) from error
         env.update(zip(names, self._call(args, kwargs, metas), strict=True))
+
+    def _metas(self, names: list[str], args: list[Any], scope: Scope) -> list[Meta]:
+        """What is said of the outputs; where extents depend on values, on those of constants."""
+        try:
+            return [scope.meta(name) for name in names]
+        except Unbound:
+            shape = extent_of(self.op, [self.values(item) for item in args])
+            if shape is None or len(names) > 1:
+                raise
+            scope.found(names[0], shape)
+            return [scope.meta(names[0])]
+
+    def _look(self, record: object, scope: Scope, env: Mapping[str, Node]) -> None:
+        """Give the number that is taken out of a constant its value."""
+        [x], _ = _arguments(record, scope, env)
+        kind, content = union(get(record, "outputs", list)[0])
+        known = self.value(x).known if isinstance(x, Node) else None
+        if kind == "as_sym_int" and known is not None and known.size == 1 and known.dtype.kind in "bui":
+            scope.number_found(str(get(content, "as_name", str)), int(known.reshape(())))
 
     def _call(self, args: list[Any], kwargs: dict[str, Any], metas: list[Meta]) -> list[Node]:
         """The outputs of the op at hand."""

@@ -5,13 +5,13 @@ The words are those of ``torch/_export/serde/schema.py``, version 8.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eyeshot.errors import FileFormatError, UnsafeFileError
-from eyeshot.frontends.torch.exported.symbols import Number, evaluate, parse, whole
+from eyeshot.frontends.torch.exported.symbols import Number, evaluate, parse, solve, whole
 
 if TYPE_CHECKING:
     from eyeshot.frontends.files import Budget
@@ -99,7 +99,7 @@ class Subgraph:
 class Scope:
     """The names of one graph: shapes, dtypes and numbers, with symbols given values."""
 
-    def __init__(self, graph: object, bound: Mapping[str, int], budget: Budget) -> None:
+    def __init__(self, graph: object, bound: dict[str, int], budget: Budget) -> None:
         self._bound = bound
         self._budget = budget
         self._tensors = get(graph, "tensor_values", dict)
@@ -115,6 +115,29 @@ class Scope:
                 raise FileFormatError(f"the exported program says nothing of the tensor {name!r}")
             self._metas[name] = self.described(self._tensors[name], name)
         return self._metas[name]
+
+    def found(self, name: str, shape: tuple[int, ...]) -> None:
+        """Note the shape of a tensor, which values told: it gives symbols a value that nothing else does.
+
+        Raises
+        ------
+        FileFormatError
+            where the tensor is said to have another.
+        """
+        for size, extent in zip(get(self._tensors.get(name), "sizes", list), shape, strict=False):
+            kind, content = union(size)
+            if kind == "as_expr":
+                self._bound.update(
+                    [solve(parse(get(content, "expr_str", str)), extent, self._bound) or ("", 0)]
+                )
+        if self.meta(name).shape != shape:
+            raise FileFormatError(f"tensor {name!r} of the exported program is {shape}, not as it says")
+
+    def number_found(self, name: str, value: int) -> None:
+        """Note a number that values told."""
+        kind, content = union(self._numbers.get(name))
+        if kind == "as_expr":
+            self._bound.update([solve(parse(get(content, "expr_str", str)), value, self._bound) or ("", 0)])
 
     def described(self, record: object, name: str) -> Meta:
         """A record of a tensor's shape and dtype.

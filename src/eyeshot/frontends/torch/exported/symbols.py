@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from math import ceil, floor, prod
+from math import ceil, floor, isfinite, prod
 from typing import Any, cast
 
-from eyeshot.errors import FileFormatError, UnsupportedOpError
+from eyeshot.errors import FileFormatError
 
 Number = int | float | Fraction
 
@@ -51,7 +51,7 @@ def _modulo(a: Number, b: Number) -> Number:
 def _power(base: Any, exponent: Any) -> Any:
     if isinstance(exponent, Fraction) and exponent.denominator == 1:
         exponent = int(exponent)
-    if abs(exponent) > DEEPEST:
+    if abs(exponent) > DEEPEST or (base < 0 and not isinstance(exponent, int)):
         raise OverflowError
     return Fraction(base) ** exponent if isinstance(exponent, int) else float(base) ** float(exponent)
 
@@ -61,7 +61,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Mul": lambda *factors: prod(factors),
     "Pow": _power,
     "PowByNatural": _power,
-    "FloatPow": lambda a, b: float(a) ** float(b),
+    "FloatPow": lambda a, b: _power(float(a), float(b)),
     "FloorDiv": lambda a, b: a // b,
     "CleanDiv": lambda a, b: a // b,
     "CeilDiv": lambda a, b: -(-a // b),
@@ -169,13 +169,17 @@ def _number(text: str, word: str) -> float:
         raise FileFormatError(f"{text[:200]!r}: {word!r} is no number") from None
 
 
+class Unbound(Exception):  # noqa: N818 - answered by looking at constants, or by a typed error
+    """A symbol without a value: an extent that depends on data, or on constants that nobody has looked at yet."""
+
+
 def evaluate(expression: Expression, bound: Mapping[str, int]) -> Number:
     """The value of an expression where its symbols are ``bound``.
 
     Raises
     ------
-    UnsupportedOpError
-        where a symbol has no value: an extent that depends on data.
+    Unbound
+        where a symbol has no value.
     FileFormatError
         where the arithmetic has no value (a division by zero) or one beyond 2**63.
     """
@@ -183,9 +187,7 @@ def evaluate(expression: Expression, bound: Mapping[str, int]) -> Number:
         return expression.value
     if not expression.arguments:
         if expression.name not in bound:
-            raise UnsupportedOpError(
-                {f"an extent ({expression.name}) that depends on data": ["the exported program"]}
-            )
+            raise Unbound(expression.name)
         return bound[expression.name]
     parts = [evaluate(part, bound) for part in expression.arguments]
     try:
@@ -207,7 +209,7 @@ def whole(value: Number) -> int:
     FileFormatError
         where it is none.
     """
-    if value != int(value):
+    if not isfinite(value) or value != int(value):
         raise FileFormatError(f"a symbolic extent is no whole number: {value}")
     return int(value)
 

@@ -53,6 +53,30 @@ def evaluate(
     return arrays if fits else None
 
 
+def extent_of(op: str, args: Sequence[Any]) -> tuple[int, ...] | None:
+    """The shape of an op's output where that depends on values, if they are known: how often a mask is True."""
+    match op.split("."):
+        case ["aten", "nonzero", _] if args[0].known is not None:
+            return int(np.count_nonzero(args[0].known)), args[0].known.ndim
+        case ["aten", "masked_select", _] if args[1].known is not None:
+            return (int(np.count_nonzero(np.broadcast_to(args[1].known, args[0].shape))),)
+        case ["aten", "index", _] if all(table is None or table.known is not None for table in args[1]):
+            return _indexed(args[0].shape, [None if table is None else table.known for table in args[1]])
+        case _:
+            return None
+
+
+def _indexed(shape: tuple[int, ...], tables: Sequence[Array | None]) -> tuple[int, ...] | None:
+    """The shape of ``x[tables]``; None where that is too much to try out."""
+    masks = [table for table in tables if table is not None]
+    spread = np.broadcast_shapes(*((int(t.sum()),) if t.dtype == bool else t.shape for t in masks))
+    axes = sum(table.ndim if table.dtype == bool else 1 for table in masks)
+    if axes > len(shape) or prod(spread) * prod(sorted(shape)[axes:]) > INTEGER_LIMIT:
+        return None
+    places = tuple(slice(None) if table is None else table for table in tables)
+    return np.broadcast_to(np.empty((), bool), shape)[places].shape
+
+
 def _arrays(item: Any) -> Any:
     if isinstance(item, Value):
         return item.known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -86,3 +87,47 @@ def sort(outs: list[Out], x: Array, dim: int = -1, descending: bool = False, **_
 def bucketize(outs: list[Out], x: Any, boundaries: Array, *, right: bool = False, **_: Any) -> Any:
     """Between which boundaries each element lies."""
     return np.searchsorted(boundaries, x, side="right" if right else "left")
+
+
+@evaluates("softmax", "_softmax", "_safe_softmax")
+def softmax(outs: list[Out], x: Array, dim: int, *args: Any, **_: Any) -> Any:
+    """Shares of an axis; -inf has none."""
+    return _shares(outs, x, dim)
+
+
+@evaluates("log_softmax", "_log_softmax")
+def log_softmax(outs: list[Out], x: Array, dim: int, *args: Any, **_: Any) -> Any:
+    """Their logarithms."""
+    return np.log(_shares(outs, x, dim))
+
+
+def _shares(outs: list[Out], x: Array, dim: int) -> Any:
+    wide = x.astype(outs[0].dtype)
+    grown = np.exp(wide - wide.max(dim, keepdims=True))
+    return grown / grown.sum(dim, keepdims=True)
+
+
+@evaluates("mm", "bmm", "matmul", "mv", "dot")
+def matmul(outs: list[Out], x: Array, y: Array) -> Any:
+    """A matrix product."""
+    _worth(outs, x)
+    return np.asarray(np.matmul(x, y))
+
+
+@evaluates("addmm", "baddbmm")
+def addmm(outs: list[Out], x: Array, left: Array, right: Array, *, beta: float = 1, alpha: float = 1) -> Any:
+    """A matrix product and something besides."""
+    _worth(outs, left)
+    return beta * x + alpha * np.matmul(left, right)
+
+
+def _worth(outs: list[Out], x: Array) -> None:
+    """Refuse products that take long: nobody computes index tables like that.
+
+    Raises
+    ------
+    ValueError
+        beyond 2**30 multiplications.
+    """
+    if prod(outs[0].shape) * x.shape[-1] > 1 << 30:
+        raise ValueError(x.shape)
