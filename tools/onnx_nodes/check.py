@@ -47,10 +47,11 @@ def check_named(argument: tuple[str, float]) -> dict[str, Any]:
     return check(_loaded[name], seconds)
 
 
-def check(case: Case, seconds: float = 3, *, variants: bool = True) -> dict[str, Any]:
+def check(case: Case, seconds: float = 1, *, variants: bool = True) -> dict[str, Any]:
     """Compare one test, and its twins, with what perturbations show.
 
-    Its variants are ``frozen`` (integers are constants) and ``weights`` (all but the first input are).
+    Perturbations end after so many ``seconds`` of processor time. Variants are ``frozen`` (integers are constants) and
+    ``weights`` (all but the first input are).
 
     ``pairs`` counts predicted (output element, perturbed input element), ``exact`` those that were seen; ``unsound`` are
     changes that were not predicted, ``leaks`` those that NaN and infinities alone made.

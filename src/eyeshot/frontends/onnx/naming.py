@@ -50,6 +50,8 @@ class _Open:
 
 def modules(graph: Graph, records: Sequence[Record]) -> None:
     """Add a row for every module, or for every node where less than half of them tell which module they belong to."""
+    if not records:
+        return
     scopes = [_scopes(record.node) for record in records]
     if sum(map(bool, scopes)) * 2 < len(records):
         scopes = [

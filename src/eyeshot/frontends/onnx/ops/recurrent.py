@@ -73,7 +73,7 @@ def _layer(
     out, last = compounds.recurrent(ctx, x, read, hidden=hidden, directions=DIRECTIONS[direction])
     steps = ctx.permute(ctx.reshape(out, (*out.shape[:2], directions, hidden)), (0, 2, 1, 3))
     learned = [
-        ctx.reduce(w, range(len(w.shape)), keep=False, summarises=False)
+        ctx.flagged(ctx.reduce(w, range(len(w.shape)), keep=False, summarises=False), "computed-weights")
         for w in weights
         if w is not None and not ctx.is_constant(w)
     ]

@@ -194,8 +194,9 @@ def _resized(ctx: Context, x: Ref, axes: dict[int, Axis], *modes: Mode | None) -
 
 
 def _lengths(axis: Axis, mode: Mode) -> list[Axis]:
-    """The axis; with its rounded extent, too, where corners are aligned: ONNX's reference takes the one that a scale gives
-    before it is rounded, ONNX Runtime after.
+    """The axis, and once more with its rounded extent where corners are aligned by another one.
+
+    A scale gives an extent that is no whole number; ONNX's reference aligns by that, ONNX Runtime by the rounded one.
     """
     by_corners = mode.alignment in {"align_corners", "tf_crop_and_resize"}
     differs = by_corners and axis.by_scale and axis.scale * axis.size != axis.count
