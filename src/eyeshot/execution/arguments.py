@@ -9,6 +9,7 @@ from torch import Tensor
 
 from eyeshot.errors import InputError
 from eyeshot.execution.running import Setup, swapped
+from eyeshot.frontends.spec import frontend as spec
 from eyeshot.frontends.torch.capture import named_inputs
 from eyeshot.frontends.torch.modules import unwrap
 from eyeshot.frontends.torch.zoo import as_given, load
@@ -23,6 +24,8 @@ def set_up(
     model: Any, report: Report, seed: int, inputs: Any, kwargs: Mapping[str, Any] | None, weights: str | None
 ) -> Setup:
     """The model with arguments of its own kind, on the device and in the dtype of its weights."""
+    if spec.accepts(model):
+        model = spec.load(model).build("torch", report.input_shape)
     loaded = load(model, weights, initialised=True) if isinstance(model, str) else as_given(model)
     module = unwrap(loaded.model)
     held = next(iter(module.parameters()), None)

@@ -89,7 +89,7 @@ def _table(rows: tuple[Row, ...], left_out: set[str]) -> Table:
         table.add_column(header, justify=justify, style=style, no_wrap=name != "joins")
     for row in rows:
         cells = _cells(row, equations="equations" not in left_out)
-        table.add_row(*[cells[name] for name in shown])
+        table.add_row(*[Text(cells[name]) for name in shown])
     return table
 
 

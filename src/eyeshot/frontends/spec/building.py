@@ -77,9 +77,9 @@ class Block(nn.Module):
 class Network(Block):
     """A whole network."""
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, input: Tensor) -> Tensor:  # type: ignore[override]  # noqa: A002 - the report's name for it
         """The output for a batch of inputs."""
-        return super().forward(x, {})
+        return super().forward(input, {})
 
 
 class _Builder:
