@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
-from eyeshot.errors import InputError, legible
+from eyeshot.errors import FileFormatError, GraphError, InputError, legible
 from eyeshot.fields.axes import input_axes
 from eyeshot.fields.report import Report
 from eyeshot.frontends.registry import OnUnknown, Request, frontend_for
@@ -79,7 +79,12 @@ def analyze(
         graph = reading.graph
         if reading.budget is not None:
             reading.budget.network(node.shape for node in graph.nodes)
-        verify(graph)
+        try:
+            verify(graph)
+        except GraphError as error:
+            if reading.budget is None:
+                raise
+            raise FileFormatError(f"{reading.name} contradicts itself: {error}") from error
     make_legible(graph)
     called = legible(reading.name, LONGEST)
     told = {legible(name, LONGEST): letters for name, letters in reading.layouts.items()}

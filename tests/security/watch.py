@@ -6,6 +6,7 @@ A hook cannot be taken away, and sees what happens in Python and its standard li
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import sysconfig
@@ -78,6 +79,16 @@ class Watch:
                 )
             case _:
                 return False
+
+
+def _loads_source(name: object) -> bool:
+    """Whether the import system compiles one of our own files."""
+    return isinstance(name, str) and _ours(name) and sys._getframe(4).f_code.co_filename.startswith("<frozen ")
+
+
+def _reads_signature() -> bool:
+    """Whether `inspect` parses what a function written in C says of its arguments."""
+    return sys._getframe(5).f_code.co_filename == inspect.__file__
 
 
 def _ours(path: str) -> bool:

@@ -38,7 +38,7 @@ class Limits:
     items: int = 1_000_000
     depth: int = 100
     members: int = 20_000
-    nodes: int = 50_000
+    nodes: int = 20_000
     constant: int = 1 << 20
     extent: int = 1 << 24
     extents: int = 1 << 23
@@ -85,7 +85,7 @@ class Budget:
         self._nodes += count
         if self._nodes > self.limits.nodes:
             raise UnsafeFileError(
-                f"{self.name} has more than {self.limits.nodes:,} ops; that many are refused"
+                f"{self.name} has more than {self.limits.nodes:,} ops; without trust=True (--trust) more are refused"
             )
         if monotonic() > self._end:
             raise UnsafeFileError(

@@ -5,7 +5,7 @@ import struct
 import warnings
 import zipfile
 
-from tests.security.case import Hostile
+from tests.security.case import ANSWERED, REFUSED, Hostile
 from tests.security.hostile.exported import program
 from tests.security.hostile.keras import config
 from tests.security.hostile.pickles import zipped
@@ -131,8 +131,11 @@ def _archives(suffix: str):
     }
 
 
+HARMLESS = {"1,000 members on the same bytes", "an end record that is elsewhere", "several disks"}
+"""What zip readers pass over: one member is read, and it is what it says."""
+
 CASES = {
-    f"{name}, {suffix}": Hostile(suffix, content)
+    f"{name}, {suffix}": Hostile(suffix, content, REFUSED | ANSWERED if name in HARMLESS else REFUSED)
     for suffix in MAIN
     for name, content in _archives(suffix).items()
 }

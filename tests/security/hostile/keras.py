@@ -103,6 +103,16 @@ def _laughs(levels: int) -> dict[str, Any]:
     return inner
 
 
+def _backwards(count: int, *, add: bool = False) -> dict[str, Any]:
+    """A chain whose last layer stands first, with or without a sum over all of it."""
+    chain = [
+        _called(layer("ReLU", f"r{n}"), _tensor(f"r{n - 1}" if n else "x")) for n in reversed(range(count))
+    ]
+    if add:
+        chain.insert(0, _called(layer("Add", "sum"), [_tensor(f"r{n}") for n in range(count)]))
+    return functional(*chain, outputs=[["sum" if add else f"r{count - 1}", 0, 0]])
+
+
 def _legacy(**more: Any) -> dict[str, Any]:
     """As Keras 2 wrote it: no modules, calls as lists."""
     return {
@@ -279,6 +289,8 @@ CASES = {
         outputs=[["a", 10**30, -5]],
         codes=REFUSED | {4},
     ),
+    "3,000 layers, the last first": Hostile(".keras", lambda: archive(_backwards(3000)), EITHER),
+    "a sum of 3,000 layers, the last first": Hostile(".keras", lambda: archive(_backwards(3000, add=True)), EITHER),
     "60,000 layers": Hostile(
         ".keras", lambda: archive(sequential(INPUT, *(layer("ReLU", f"r{n}") for n in range(60_000))))
     ),

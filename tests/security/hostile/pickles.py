@@ -63,7 +63,7 @@ CASES = {
     "a bare pickle, .pt": Hostile(".pt", pickled()),
     "a bare pickle, .ckpt": Hostile(".ckpt", pickled()),
     "TorchScript": Hostile(".pt", _torchscript()),
-    "TorchScript, .torchscript": Hostile(".torchscript", _torchscript()),
+    "TorchScript, .torchscript": Hostile(".torchscript", _torchscript(), REFUSED | {2}),
     "a pickle that imports": Hostile(".pt", b"ceyeshot_canary\nsing\n."),
     "a pickle that evaluates": Hostile(
         ".pt", b'cbuiltins\neval\n(S\'__import__("os").system("' + COMMAND.encode() + b"\")'\ntR."

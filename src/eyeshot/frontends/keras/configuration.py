@@ -15,6 +15,9 @@ import numpy as np
 from eyeshot.errors import FileFormatError
 
 MODELS = {"Sequential", "Functional", "Model"}
+_ARRAYS = frozenset(
+    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 float16 bfloat16 float32 float64 complex64 complex128".split()
+)
 WRAPPED = ("layer", "backward_layer", "cell", "cells", "layers")
 
 
@@ -166,9 +169,11 @@ def revived(item: Any, tensor: Callable[[History], Any], where: str) -> Any:
 
 
 def _array(value: Any, dtype: str, where: str) -> np.ndarray[Any, Any]:
+    if dtype not in _ARRAYS:
+        raise FileFormatError(f"{where} is called with an array of {_short(dtype)}, which are no numbers")
     try:
         return np.asarray(value, dtype=None if dtype == "bfloat16" else dtype)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise FileFormatError(f"{where} is called with an array that is none: {error}") from error
 
 

@@ -6,20 +6,33 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from eyeshot.errors import EyeshotError, FileFormatError, InputError
+from eyeshot.errors import EyeshotError, FileFormatError, GraphError, InputError
 from eyeshot.frontends.files import Budget
 from eyeshot.frontends.keras.configuration import History, LayerEntry, arguments, entry, history
-from eyeshot.frontends.keras.context import LOWERINGS, PASSING_MASKS, Call, Context, tensors_in
+from eyeshot.frontends.keras.context import LOWERINGS, PASSING_MASKS, UNKNOWN, Call, Context, tensors_in
 from eyeshot.frontends.keras.options import Options
-from eyeshot.frontends.keras.values import Held, held_in, leaves, refs, rewrapped, shaped
+from eyeshot.frontends.keras.order import in_order
+from eyeshot.frontends.keras.values import Held, held_in, leaves, named, refs, rewrapped, shaped
 from eyeshot.graph import Graph, ModuleOutput, Ref, Tensor
 from eyeshot.graph.masks import plain
 
-UNKNOWN = "unknown-op"
 INPUT = "layers.InputLayer"
 DEEPEST = 64
+
+_CONTRADICTIONS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    GraphError,
+    LookupError,
+    MemoryError,
+    TypeError,
+    ValueError,
+)
+_signature = cache(inspect.signature)
 
 ShapeOf = Callable[[str, list[Any], dict[str, Any]], Any]
 """Asks a live layer, by its path, for the shapes of its outputs; the arguments hold a `Ref` for each tensor."""
@@ -68,38 +81,27 @@ class Walker:
 
     def _functional(self, layer: LayerEntry, path: str, given: Any, depth: int) -> Any:
         where = path or layer.name
+        if self._budget is not None:
+            self._budget.node()
         entries = layers_of(layer)
         made: dict[tuple[str, int], Any] = _bound(layer, given, where)
         # In the list of outputs, and in all that Keras 2 wrote, a nested model's calls count from 1.
         models = {each.name for each in entries if each.is_model}
         functional = {each.name for each in entries if each.is_model and each.kind != "Sequential"}
         names = {each.name for each in entries}
-        pending = [each for each in entries if each.kind != INPUT and each.calls]
-        done: Counter[str] = Counter()
 
-        def find(made_by: History) -> Any:
+        def key(made_by: History) -> tuple[str, int]:
             if made_by.layer not in names:
                 raise FileFormatError(f"{where} reads a tensor of {made_by.layer!r}, which is no layer of it")
-            key = (made_by.layer, made_by.node - (made_by.legacy and made_by.layer in models))
-            if key not in made:
-                raise _NotYetError
-            return _part(made[key], made_by, where)
+            return made_by.layer, made_by.node - (made_by.legacy and made_by.layer in models)
 
-        while pending:
-            before = done.total()
-            for each in pending:
-                while done[each.name] < len(each.calls):
-                    number = done[each.name]
-                    try:
-                        args, kwargs = arguments(each.calls[number], find, f"{where}.{each.name}")
-                    except _NotYetError:
-                        break
-                    made[each.name, number] = self.call(each, path, args, kwargs, depth)
-                    done[each.name] += 1
-            if done.total() == before:
-                names_left = ", ".join(repr(each.name) for each in pending[:3])
-                raise FileFormatError(f"{names_left} of {where} wait for tensors that nothing makes")
-            pending = [each for each in pending if done[each.name] < len(each.calls)]
+        def find(made_by: History) -> Any:
+            return _part(made[key(made_by)], made_by, where)
+
+        called = [each for each in entries if each.kind != INPUT and each.calls]
+        for each, number in in_order(called, key, made.keys(), where):
+            args, kwargs = arguments(each.calls[number], find, f"{where}.{each.name}")
+            made[each.name, number] = self.call(each, path, args, kwargs, depth)
         return _structured(
             layer.config.get("output_layers"), lambda item: _output(item, made, functional, where)
         )
@@ -126,7 +128,7 @@ class Walker:
             leaf = inside == len(self._visits)
             self._computed += leaf
             visit = _Visit(path, layer.short, {}, leaf, first, self._computed, call.parameters, call.macs)
-        visit.outputs = dict(leaves(result))
+        visit.outputs = named(result)
         self._visits.append(visit)
         return result
 
@@ -210,7 +212,7 @@ class Walker:
                     held.dtype,
                 )
                 graph.modules.append(row)
-        outputs = dict(leaves(result))
+        outputs = named(result)
         for part, held in outputs.items():
             name = part.lstrip(".") or "output"
             graph.outputs[name], graph.dtypes[name] = plain(ctx, held.ref).node, held.dtype
@@ -219,10 +221,6 @@ class Walker:
             )
             graph.modules.append(row)
         return graph
-
-
-class _NotYetError(Exception):
-    """A tensor whose call has not been made yet."""
 
 
 def policy(dtype: Any) -> str | None:
@@ -255,9 +253,9 @@ def _guarded(function: Callable[..., Any], ctx: Context, operands: list[Any], wh
     """Call a lowering; what a malformed configuration makes it trip over becomes a typed error."""
     args, kwargs = operands
     try:
-        inspect.signature(function).bind(ctx, *args, **kwargs)
+        _signature(function).bind(ctx, *args, **kwargs)
         return function(ctx, *args, **kwargs)
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except _CONTRADICTIONS as error:
         shapes = ", ".join(str(ref.shape) for ref in tensors_in(operands)) or "nothing"
         raise FileFormatError(
             f"{where} cannot be called on {shapes} as its configuration says: {error}"

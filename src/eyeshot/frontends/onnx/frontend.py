@@ -40,7 +40,8 @@ def read(request: Request) -> Reading:
     ModelReferenceError, FileFormatError, UnsafeFileError, InputError, UnsupportedOpError
         see :mod:`eyeshot.errors`.
     """
-    graph, bound = _lowered(request)
+    budget = _budget(request)
+    graph, bound = _lowered(request, budget)
     graph.notes.extend(bound.notes)
     if bound.settling:
         named = ", ".join(map(repr, bound.settling))
@@ -49,24 +50,27 @@ def read(request: Request) -> Reading:
         )
 
     def enlarged(axes: tuple[int, ...]) -> Graph:
-        return _lowered(request, axes)[0]
+        return _lowered(request, _budget(request), axes)[0]
 
     single = request.inputs is None and bound.tensors == 1
     provenance = {"settling": tuple(bound.settling)}
-    return Reading(graph, _name(request.model), provenance=provenance, enlarged=enlarged if single else None)
+    again = enlarged if single else None
+    return Reading(graph, _name(request.model), provenance=provenance, enlarged=again, budget=budget)
 
 
-def _lowered(request: Request, doubled: tuple[int, ...] = ()) -> tuple[Graph, Bound]:
+def _budget(request: Request) -> Budget:
+    return Budget(_name(request.model), _UNLIMITED if request.trust else LIMITS)
+
+
+def _lowered(request: Request, budget: Budget, doubled: tuple[int, ...] = ()) -> tuple[Graph, Bound]:
     """The graph, and what its inputs were taken to be; the only one with twice its extents along ``doubled`` axes."""
     from eyeshot.frontends.onnx.inputs import bind
     from eyeshot.frontends.onnx.lower import Lowering
     from eyeshot.frontends.onnx.model import parse
     from eyeshot.frontends.onnx.naming import modules
 
-    name = _name(request.model)
-    budget = Budget(name, _UNLIMITED if request.trust else LIMITS)
     with _data(request.model) as data:
-        model = parse(data, name, budget.limits)
+        model = parse(data, budget.name, budget.limits)
         assert model.graph is not None
         lowering = Lowering(model, budget, request.on_unknown)
         bound = bind(model.graph, lowering.ctx, request, doubled)
