@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
 from eyeshot.errors import UnsafeFileError
-from eyeshot.frontends.keras.options import LONGEST, Options
+from eyeshot.frontends.keras.options import Options
 from eyeshot.graph import Builder, Ref
 from eyeshot.relations import All, Identity, Prefix, Suffix, Table, Window
 
@@ -22,6 +22,11 @@ F = TypeVar("F", bound="Lowering")
 
 LOWERINGS: dict[str, Lowering] = {}
 PASSING_MASKS: set[str] = set()
+
+UNKNOWN = "unknown-op"
+
+LONGEST_TABLE = 1 << 20
+"""Most outputs along an axis whose places are worked out one by one (resized, repeated, padded by reflection)."""
 
 MOST_READ = 1 << 24
 """Most elements that all outputs along one axis read together."""
@@ -156,15 +161,16 @@ def tensors_in(items: Any) -> list[Ref]:
 
 
 def bounded(extent: int, where: str) -> int:
-    """An extent that a table is about to be made for.
+    """An extent that a table is about to be made for, row by row.
 
     Raises
     ------
     UnsafeFileError
-        where it is beyond `LONGEST`.
+        where it is beyond `LONGEST_TABLE`.
     """
-    if extent > LONGEST:
+    if extent > LONGEST_TABLE:
         raise UnsafeFileError(
-            f"{where} asks for {extent} elements along one axis: more than {LONGEST} are not read"
+            f"{where} asks for {extent} elements along one axis, each with a place of its own to read: more than "
+            f"{LONGEST_TABLE} are not read"
         )
     return extent

@@ -14,6 +14,7 @@ from eyeshot.errors import FileFormatError, InputError, UnsupportedOpError
 from eyeshot.frontends.files import Budget
 from eyeshot.frontends.keras.configuration import LayerEntry, history, inner
 from eyeshot.frontends.keras.context import LOWERINGS
+from eyeshot.frontends.keras.layers.activations import KNOWN, activation_name
 from eyeshot.frontends.keras.refused import REFUSED
 from eyeshot.frontends.keras.values import Held
 from eyeshot.frontends.keras.walk import INPUT, ShapeOf, Walker, layers_of
@@ -69,6 +70,8 @@ def lower(
         _refuse_unknown(root)
     declared = list(inputs_of(root))
     shapes = bind(declared, wanted, root.name)
+    letters = layouts(root, shapes)
+    _check_channels(declared, shapes, letters)
     walker = Walker(shape_of, budget)
     held = {}
     for each in declared:
@@ -78,7 +81,7 @@ def lower(
         held[each.name] = Held(walker.ctx.input(each.name, shape), each.dtype)
     given: Any = held if root.kind != "Sequential" else next(iter(held.values()))
     graph = walker.graph(root, walker.model(root, "", given))
-    return graph, layouts(root, shapes)
+    return graph, letters
 
 
 def _as_data(layer: LayerEntry) -> dict[str, Any]:
@@ -89,6 +92,10 @@ def _as_data(layer: LayerEntry) -> dict[str, Any]:
 def _refuse_unknown(root: LayerEntry) -> None:
     missing: dict[str, list[str]] = defaultdict(list)
     for layer, path in _every(root, ""):
+        for key in ("activation", "recurrent_activation"):
+            name = activation_name(layer.config.get(key))
+            if name is not None and name not in KNOWN:
+                missing[f"activations.{name}"].append(path)
         if not layer.is_model and layer.kind not in LOWERINGS and layer.kind != INPUT:
             reason = REFUSED.get(layer.kind)
             missing[f"{layer.kind} ({reason})" if reason else layer.kind].append(path)
@@ -201,14 +208,26 @@ def _fitted(declared: Declared, wanted: tuple[int, ...] | None, model: str) -> t
     return tuple(wanted)
 
 
+def _check_channels(
+    declared: Sequence[Declared], shapes: Mapping[str, tuple[int, ...]], letters: Mapping[str, str]
+) -> None:
+    for each in declared:
+        shape, given = each.shape, shapes[each.name]
+        axis = letters.get(each.name, "NC" if len(given) == 2 and "float" in each.dtype else "").find("C")
+        if shape is not None and axis >= 0 and shape[axis] not in {None, given[axis]}:
+            raise InputError(
+                f"input {each.name!r} has {shape[axis]} channels, {shape}, and was given {given[axis]}"
+            )
+
+
 def layouts(root: LayerEntry, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     """Axis letters of the inputs that have space: channels come last unless a layer says that they come first."""
     formats = {layer.config.get("data_format") for layer, _ in _every(root, "")}
     kinds = {layer.short for layer, _ in _every(root, "")}
     frames = any(kind == "TimeDistributed" or kind.startswith("ConvLSTM") for kind in kinds)
-    known = {3: "NTC", 4: "NHWC", 5: "NDHWC"}
-    if frames:
-        known = {4: "NTWC", 5: "NTHWC", 6: "NTDHWC"}
-    if "channels_first" in formats and "channels_last" not in formats:
-        known = {4: "NTCW", 5: "NTCHW", 6: "NTCDHW"} if frames else {}
+    first = "channels_first" in formats and "channels_last" not in formats
+    space = {4: "W", 5: "HW", 6: "DHW"} if frames else {3: "T", 4: "HW", 5: "DHW"}
+    steps = "NT" if frames else "N"
+    known = {rank: f"{steps}C{axes}" if first else f"{steps}{axes}C" for rank, axes in space.items()}
+    known.setdefault(3, "NTC")
     return {name: known[len(shape)] for name, shape in shapes.items() if len(shape) in known}

@@ -30,6 +30,12 @@ def leaves(result: Any, name: str = "") -> Iterator[tuple[str, Held]]:
             yield from leaves(part, f"{name}.{number}")
 
 
+def named(result: Any) -> dict[str, Held]:
+    """The tensors of a result by what tells them apart; a single one needs nothing."""
+    found = dict(leaves(result))
+    return found if len(found) > 1 else dict.fromkeys(("",), *found.values())
+
+
 def refs(ctx: Builder, item: Any) -> Any:
     """An argument with a `Ref` in the place of every tensor and array."""
     if isinstance(item, Held):

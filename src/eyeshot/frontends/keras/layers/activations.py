@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eyeshot.errors import UnsupportedOpError
-from eyeshot.frontends.keras.context import Context, lowers
+from eyeshot.frontends.keras.context import UNKNOWN, Context, lowers
 from eyeshot.graph import Ref
 
 POINTWISE = frozenset(
     "linear relu relu6 sigmoid sparse_sigmoid tanh softplus softsign silu swish squareplus log_sigmoid leaky_relu "
     "leakyrelu hard_sigmoid hard_silu hard_swish elu selu gelu celu tanh_shrink hard_tanh hard_shrink soft_shrink "
-    "threshold exponential mish sparse_plus".split()
+    "threshold exponential mish sparse_plus ReLU LeakyReLU ELU PReLU".split()
 )
 SUMMED = frozenset("softmax log_softmax sparsemax".split())
-LAYERS = frozenset("ReLU LeakyReLU ELU PReLU Softmax Activation".split())
+KNOWN = POINTWISE | SUMMED | {"glu"}
 
 
 def activated(ctx: Context, x: Ref, key: str = "activation") -> Ref:
@@ -28,9 +27,7 @@ def activated(ctx: Context, x: Ref, key: str = "activation") -> Ref:
         return ctx.normalise(x, [-1])
     if name == "glu":
         return halved(ctx, x, -1)
-    if name in LAYERS and name != "Softmax":
-        return x
-    raise UnsupportedOpError({f"activations.{name}": [ctx.call.path]})
+    return ctx.dense([x], x.shape, UNKNOWN)
 
 
 def activation_name(given: Any) -> str | None:

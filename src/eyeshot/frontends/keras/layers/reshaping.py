@@ -39,7 +39,10 @@ def reshape(ctx: Context, x: Ref) -> Ref:
 @lowers("layers.Permute")
 def permute(ctx: Context, x: Ref) -> Ref:
     """The same elements; axes are counted from 1, behind the batch."""
-    return ctx.permute(x, (0, *ctx.options.sizes("dims", len(x.shape) - 1)))
+    order = ctx.options.sizes("dims", len(x.shape) - 1)
+    if sorted(order) != list(range(1, len(x.shape))):
+        raise ctx.options.malformed("dims", f"the axes 1 to {len(x.shape) - 1} in some order")
+    return ctx.permute(x, (0, *order))
 
 
 @lowers("layers.RepeatVector")
