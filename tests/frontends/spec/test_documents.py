@@ -1,7 +1,6 @@
 """YAML: the same networks, and nothing but networks."""
 
 import os
-import sys
 from contextlib import suppress
 
 import pytest
@@ -103,9 +102,3 @@ def test_files(tmp_path):
 def _pipe(folder):
     os.mkfifo(folder / "pipe.yaml")
     return "pipe.yaml"
-
-
-def test_without_pyyaml(monkeypatch):
-    monkeypatch.setitem(sys.modules, "yaml", None)
-    with pytest.raises(eyeshot.MissingExtraError, match="pip install"):
-        read_yaml("- conv3")

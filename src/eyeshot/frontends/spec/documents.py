@@ -6,11 +6,12 @@ Only PyYAML's event parser is used, which constructs nothing; scalars stay the c
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from eyeshot.errors import FileFormatError, MissingExtraError, SpecError, UnsafeFileError
+import yaml  # type: ignore[import-untyped]
+
+from eyeshot.errors import FileFormatError, SpecError, UnsafeFileError
 from eyeshot.frontends.files import Limits, read_text
 from eyeshot.frontends.spec.parsing import DEEPEST, LONGEST, MOST, NAME, parse
 from eyeshot.frontends.spec.printing import BRACKETS
@@ -92,13 +93,6 @@ class _Reader:
     def __init__(self, text: str, name: str) -> None:
         self._name = name
         self._items = 0
-        try:
-            self._yaml = import_module("yaml")
-        except ImportError as error:
-            raise MissingExtraError(
-                f'reading {name} needs PyYAML, which is not installed: pip install "eyeshot[yaml]"'
-            ) from error
-        self._kinds = self._yaml.events
         self._events = self._parsed(text)
 
     def _refuse(self, what: str, event: Any) -> NoReturn:
@@ -106,17 +100,17 @@ class _Reader:
 
     def _parsed(self, text: str) -> Iterator[Any]:
         try:
-            yield from self._yaml.parse(text, Loader=self._yaml.SafeLoader)
-        except (self._yaml.YAMLError, RecursionError) as error:
+            yield from yaml.parse(text, Loader=yaml.SafeLoader)
+        except (yaml.YAMLError, RecursionError) as error:
             raise FileFormatError(f"{self._name} is no YAML: {error}") from error
 
     def document(self) -> Any:
         """The one document."""
         for event in self._events:
-            if isinstance(event, self._kinds.DocumentStartEvent):
+            if isinstance(event, yaml.events.DocumentStartEvent):
                 found = self._item(next(self._events), 0)
                 next(self._events)
-                if isinstance(next(self._events), self._kinds.DocumentStartEvent):
+                if isinstance(next(self._events), yaml.events.DocumentStartEvent):
                     raise FileFormatError(f"{self._name} holds several documents; one network is one")
                 return found
         raise FileFormatError(f"{self._name} holds no document")
@@ -127,18 +121,18 @@ class _Reader:
             self._refuse(f"more than {LIMITS.items:,} values", event)
         if depth > LIMITS.depth:
             self._refuse(f"more than {LIMITS.depth} levels deep", event)
-        if isinstance(event, self._kinds.AliasEvent) or event.anchor is not None:
+        if isinstance(event, yaml.events.AliasEvent) or event.anchor is not None:
             self._refuse("anchors and aliases are not read: write the layers out, or repeat them", event)
         if event.tag is not None:
             self._refuse(
                 f"the tag {event.tag!r} is not read: layers are plain text, lists and mappings", event
             )
-        if isinstance(event, self._kinds.ScalarEvent):
+        if isinstance(event, yaml.events.ScalarEvent):
             return event.value
-        if isinstance(event, self._kinds.SequenceStartEvent):
-            return [self._item(inner, depth + 1) for inner in self._until(self._kinds.SequenceEndEvent)]
+        if isinstance(event, yaml.events.SequenceStartEvent):
+            return [self._item(inner, depth + 1) for inner in self._until(yaml.events.SequenceEndEvent)]
         found: dict[Any, Any] = {}
-        for inner in self._until(self._kinds.MappingEndEvent):
+        for inner in self._until(yaml.events.MappingEndEvent):
             key = self._item(inner, depth + 1)
             if not isinstance(key, str) or key in found:
                 self._refuse("a key is text, and stands there once", inner)
