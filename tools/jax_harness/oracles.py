@@ -26,6 +26,8 @@ PLACES = ((64, 64), (1 << 11, 16), (1 << 60, 6))
 """How many elements of an input are probed, by the number that it has."""
 CHANGES = ((1.3, 0.1), (0, 1e3), (0, -1e3), (-1, -0.7), (0, 0), (0, 1), (0, 0.5))
 """What one element x becomes, as (a, b) of a x + b."""
+QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+"""What is compiled runs a few hundred times on a few elements."""
 STEPS = (1, -1, 2, 7, -5)
 """What is added to a whole number."""
 
@@ -44,7 +46,8 @@ class Oracles:
         tolerance: float = 0,
     ) -> None:
         self._tolerance = tolerance
-        self._function = jax.jit(lambda *inputs: jax.tree_util.tree_leaves(function(*inputs)))
+        self._plain = lambda *inputs: jax.tree_util.tree_leaves(function(*inputs))
+        self._function = jax.jit(self._plain, compiler_options=QUICK)
         self._draw = draw
         self.inputs = draw(0)
         self.outputs = self._run(self.inputs)
@@ -64,9 +67,10 @@ class Oracles:
             for oracle in ORACLES
         }
 
-    def observe(self, rules: dict[Key, Matrix], *, patient: bool) -> None:
+    def observe(self, rules: dict[Key, Matrix], *, patient: bool, slopes: bool = True) -> None:
         """Ask until everything that the rules say was seen, or give up (at once if not ``patient``)."""
-        self._gradient(rules)
+        if slopes:
+            self._gradient(rules)
         waiting = [list(range(len(columns))) for columns in self.columns]
         for number in range(PATIENCE if patient else SURE):
             inputs = self._draw(number)
@@ -103,7 +107,7 @@ class Oracles:
             dense = all(rule.all() for key, rule in rules.items() if key[1] == i)
             if dense or not jnp.issubdtype(x.dtype, np.floating):
                 continue
-            slope = jax.jit(lambda given, x, i=i: self._slopes(i, given, x))
+            slope = jax.jit(lambda given, x, i=i: self._slopes(i, given, x), compiler_options=QUICK)
             try:
                 for place, column in enumerate(self.columns[i]):
                     one = np.zeros_like(x)
@@ -114,7 +118,7 @@ class Oracles:
 
     def _slopes(self, i: int, inputs: Sequence[Any], direction: Any) -> Any:
         def of_one(x: Any) -> Any:
-            return self._function(*inputs[:i], x, *inputs[i + 1 :])
+            return self._plain(*inputs[:i], x, *inputs[i + 1 :])
 
         return jax.jvp(of_one, (inputs[i],), (direction,))[1]
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 INTRODUCTION = """\
 Every lowering against JAX's own list of harnesses (`jax._src.internal_test_util.test_harnesses`). Each output of a case is
 compared with each of its inputs, element by element: what the rule says is read, against what three oracles saw (change,
-NaN, gradient). A case that takes whole numbers is read twice: with those as inputs, and with those known. Of inputs of more
-than 64 elements a seeded choice is probed."""
+NaN, and for every fourth case the gradient). A case that takes whole numbers is read twice: with those as inputs, and with
+those known. Of inputs of more than 64 elements a seeded choice is probed."""
 PLACES = """\
 Whole numbers and booleans change for few inputs only: the rule must hold what was seen of them, and isn't asked to equal
 it."""
@@ -125,7 +125,7 @@ def _results(tallies: Mapping[str, Any], verdicts: Mapping[str, str]) -> str:
     command = f"Command: `python -m tools.jax_harness`; commit {', '.join(sorted(commits))}; {datetime.now(UTC):%Y-%m-%d}; "
     versions = f"Python {platform.python_version()}, jax {jax.__version__}; {seconds:.0f} s in all."
     answered = f"{total['cases']} cases in {len(verdicts)} groups: {total['answered']} answered, {refused} refused by "
-    compared = f"name, {sum(skipped.values())} left out (table below); {total['comparisons']} comparisons, {total['exact']} "
+    compared = f"name, {sum(skipped.values())} left out (table below); {total['comparisons']} comparisons, "
     head = ("group", "verdict", "cases", "comparisons", "exact", "what, and how often")
     return "\n".join(
         [
@@ -135,7 +135,7 @@ def _results(tallies: Mapping[str, Any], verdicts: Mapping[str, str]) -> str:
             "",
             INTRODUCTION,
             "",
-            f"{answered}{compared}exact, **{total['missed']} unsound**.",
+            f"{answered}{compared}{total['exact']} exact, **{total['missed']} unsound**.",
             "",
             *_table(
                 ("verdict", "groups", "meaning"),

@@ -88,8 +88,14 @@ def select_n(ctx: Context, which: Ref, *cases: Ref, **params: Any) -> Ref:
     """Each element reads the selector and every case; a known selector leaves one case an element."""
     shape = ctx.output_shape
     if len(cases) == 2:
-        selector = which if which.known is None else which._replace(known=which.known.astype(bool))
-        return masking.where(ctx, selector, _scalar(cases[1]), _scalar(cases[0]), shape)
+        other, chosen = map(_scalar, cases)
+        if which.known is None:
+            return masking.where(ctx, which, chosen, other, shape)
+        picked = which.known.astype(bool)
+        for x, kept, rest in ((chosen, picked, other), (other, ~picked, chosen)):
+            if rest.known is not None and not rest.known.any():
+                return masking.multiply(ctx, x, which._replace(known=kept), shape)
+        return masking.where(ctx, which._replace(known=picked), chosen, other, shape)
     if which.known is None:
         return ctx.pointwise(which, *cases, shape=shape)
     parts = [
