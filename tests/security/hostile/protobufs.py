@@ -66,6 +66,10 @@ CASES = {
         lambda: message({7: {1: {4: "Relu", 5: {1: "a", 7: bytes(120_000_000)}}}, 8: {2: 21}}),
         REFUSED_ANYWHERE,
     ),
+    "a name of 100 MB": Hostile(
+        ".onnx", lambda: message({7: {1: {1: "x", 2: "y", 4: "Relu", 3: b"n" * (100 << 20)}}, 8: {2: 21}})
+    ),
+    "40 MB of numbers": Hostile(".onnx", lambda: b"\x08\x0a" * (20 << 20)),
     "a million graphs": Hostile(".onnx", lambda: b"\x3a\x00" * 1_100_000 + VALID, REFUSED_ANYWHERE | {0}),
     "a pickle": Hostile(".onnx", b"\x80\x04cos\nsystem\n(S'echo eyeshot-was-here'\ntR."),
     "a text": Hostile(".onnx", b"<!DOCTYPE html><script>alert(1)</script>"),

@@ -49,6 +49,7 @@ M = TypeVar("M", bound=Message)
 _INTEGER, _FLOAT, _TEXT, _MESSAGE, _SPAN = map(int, Kind)
 _FLOATS = struct.Struct("<f")
 _A_MESSAGE = 4  # what one costs in memory, counted in fields
+_LONG = 64  # bytes of text that count as one field more
 _SIZES = {1: 8, 5: 4}
 _BIG, _SIGN = 1 << 64, 1 << 63
 
@@ -94,17 +95,22 @@ class Reader:
         """One message, field by field: nearly all of the time that a file takes to parse is spent here."""
         if depth < 0:
             raise UnsafeFileError(f"{self.name} nests messages more than {self.depth} levels deep: refused")
-        data, fields = self.data, kind.FIELDS
+        self._count(_A_MESSAGE)
+        data, fields, most = self.data, kind.FIELDS, self.items
         held: dict[str, Any] = {}
         position, count = start, 0
         while position < stop:
             at = position
             count += 1
+            if count > most:  # a file of gigabytes has to be refused before its end
+                self._count(count)
             key = data[position]
             position += 1
             if key > 127:
                 key, position = self._varint(at)
             wire = key & 7
+            if key < 8:
+                raise self._broken(at, "has the number 0, which there is not")
             if wire == 2:
                 length = data[position]
                 position += 1
@@ -133,6 +139,8 @@ class Reader:
             if code == _SPAN:
                 value = (position, end)
             elif code == _TEXT and wire == 2:
+                if end - position > _LONG:
+                    self._count((end - position) // _LONG)
                 try:
                     value = str(data[position:end], "utf-8")
                 except UnicodeDecodeError as error:
