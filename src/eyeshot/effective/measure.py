@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from eyeshot.effective.question import Estimate, Progress
     from eyeshot.fields import Report
 
-METHODS = {"gradient": "eyeshot.effective.gradient"}
+METHODS = {"gradient": "eyeshot.effective.gradient", "analytic": "eyeshot.effective.analytic"}
 """Modules whose ``estimate(question)`` answers, by the name of the method."""
 
 Unit = Literal["center"] | tuple[int | slice | None, ...]
@@ -58,14 +58,16 @@ def effective_field(
         whose weights are random unless ``weights`` loads some.
     images
         What it is shown: an array or tensor (N, C, H, W); photographs as paths, a folder, PIL images or uint8 arrays
-        (prepared as `eyeshot.effective.images` says); or a number of standard normal images, drawn from ``seed``.
+        (prepared as `eyeshot.effective.images` says); or a number of standard normal images, drawn from ``seed``. None
+        where the closed form is to need none.
     layer
         A name of the report; by default the last layer whose units have places.
     unit
         A full index (n, c, h, w) of the layer's output, None for all of an axis, slices for parts; or ``"center"``: all
         channels in the middle.
     method
-        How it is estimated: ``"gradient"``.
+        How it is estimated: ``"gradient"`` averages over the images; ``"analytic"`` propagates the moments of the gradient
+        through the weights (`eyeshot.effective.analytic`), one backward pass for any number of images.
     protocol
         ``"plain"``, ``"replknet"``, ``"replknet-linear"``, ``"vmamba"``, ``"openerf"`` or ``"luo2016"``: how gradients
         become a map, and what is measured on it (`eyeshot.effective.protocols`).
@@ -104,7 +106,8 @@ def effective_field(
         report = analyze(module, input_size or _size_of(images) or own_size)
     report = suited(report)
     wanted = _target(report, layer, unit, target, chosen)
-    source = Images(images, report, module, chosen.framing, seed)
+    given = 1 if images is None and method == "analytic" else images
+    source = Images(given, report, module, chosen.framing, seed)
     question = Question(
         module,
         report,
