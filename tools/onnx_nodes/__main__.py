@@ -20,6 +20,8 @@ from tools.onnx_nodes.report import shown, write
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "build" / "onnx_nodes.jsonl"
+SOURCES = ["tools/onnx_nodes", *(f"src/eyeshot/{room}" for room in "analyses graph relations".split())]
+SOURCES += [f"src/eyeshot/frontends/{name}" for name in ("compounds", "onnx")]
 LIMITS = Limits(seconds=60, megabytes=2048)
 WARM = "tools.onnx_nodes.warm"
 
@@ -67,10 +69,9 @@ def main() -> int:
 
 
 def _commit() -> str:
-    """The commit that is checked out."""
-    return subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False, cwd=ROOT
-    ).stdout.strip()
+    """The last commit that touched what answers hang on."""
+    asked = ["git", "log", "-1", "--format=%h", "--", *SOURCES]
+    return subprocess.run(asked, capture_output=True, text=True, check=False, cwd=ROOT).stdout.strip()
 
 
 if __name__ == "__main__":

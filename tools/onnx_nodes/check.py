@@ -13,6 +13,7 @@ from eyeshot.analyses.reach import Reach
 from eyeshot.analyses.sets import Sets
 from eyeshot.errors import EyeshotError
 from eyeshot.frontends.onnx.frontend import read
+from eyeshot.frontends.onnx.lower import load_lowerings
 from eyeshot.frontends.registry import Request
 from eyeshot.graph import Graph
 from eyeshot.graph.verify import verify
@@ -35,8 +36,9 @@ def everything() -> dict[str, Case]:
 
 
 def warm() -> None:
-    """Load every test, for all children at once."""
+    """Load every test and lowering, for all children at once."""
     if not _loaded:
+        load_lowerings()
         _loaded.update(everything())
 
 
