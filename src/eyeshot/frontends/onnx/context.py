@@ -22,17 +22,17 @@ from eyeshot.errors import InputError, UnsafeFileError
 from eyeshot.frontends.onnx.model import Node
 from eyeshot.frontends.onnx.rules import DEFAULT_DOMAIN, Registry, Rule
 from eyeshot.graph import Builder, Ref
-from eyeshot.relations import All, Pointwise
+from eyeshot.relations import All, Pointwise, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from eyeshot.frontends.files import Budget
     from eyeshot.frontends.onnx.elements import Elements
     from eyeshot.frontends.onnx.model import Graph as Subgraph
-    from eyeshot.frontends.files import Budget
-    from eyeshot.relations import Relation
+    from eyeshot.relations import AxisMap, Relation
 
     Array = NDArray[Any]
     Shape = tuple[int, ...]
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 LOWERINGS = Registry()
+
+MOST_TAPS = 1 << 26
 
 
 def lowers(
@@ -126,6 +128,23 @@ class Context(Builder):
     ) -> Ref:
         """Append one node, if its shape stays under the limits."""
         return super().add(relation, operands, self.bounded(shape), reason)
+
+    def along(
+        self,
+        x: Ref,
+        maps: Mapping[int, tuple[AxisMap, int]],
+        *,
+        summarises: bool = False,
+        reason: str | None = None,
+    ) -> Ref:
+        """As `Builder.along`, for windows that a table can hold."""
+        for amap, count in maps.values():
+            if isinstance(amap, Window) and amap.kernel * count > MOST_TAPS:
+                raise UnsafeFileError(
+                    f"{self.label} has {count:,} windows of {amap.kernel:,} elements along one axis; more than "
+                    f"{MOST_TAPS:,} elements in all are refused"
+                )
+        return super().along(x, maps, summarises=summarises, reason=reason)
 
     def bounded(self, shape: Iterable[int]) -> Shape:
         """A shape that a file asks for, checked before anything of that size is made (a table, an array).

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eyeshot.errors import FileFormatError
-from eyeshot.frontends.onnx.wire import Buffer, Field, Fields, Kind, Message, Reader, Span
 from eyeshot.frontends.files import LIMITS, Limits
+from eyeshot.frontends.onnx.wire import Buffer, Field, Fields, Kind, Message, Reader, Span
 
 DTYPES = (
     "undefined float32 uint8 int8 uint16 int16 int32 int64 string bool float16 float64 uint32 uint64 complex64 "

@@ -146,7 +146,7 @@ class Reader:
                 except UnicodeDecodeError as error:
                     raise self._broken(position, "is no UTF-8 text") from error
             elif code == _MESSAGE and wire == 2:
-                value = self._message(inner, position, end, depth - 1)  # type: ignore[type-var]
+                value = self._message(inner, position, end, depth - 1)  # type: ignore[arg-type]
             elif code == _INTEGER and wire == 0:
                 value = number if number < _SIGN else number - _BIG
             elif code == _FLOAT and wire == 5:
