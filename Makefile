@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families conformance mutants clean
+.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families conformance mutants \
+	onnx-nodes jax-harness ways-in fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -56,6 +57,19 @@ zoo-families: $(STAMP) ## one model of each timm file and all of torchvision
 
 conformance: $(STAMP) ## every lowering against PyTorch's own operator and module tables; resumes
 	$(BIN)/python -m tools.conformance
+
+onnx-nodes: $(STAMP) ## ONNX's own node tests, fused and expanded; resumes
+	$(BIN)/python -m tools.onnx_nodes
+
+jax-harness: $(STAMP) ## JAX's own list of primitives and arguments; resumes
+	$(BIN)/python -m tools.jax_harness
+
+ways-in: $(STAMP) ## one network, many ways in: the same fields through each
+	$(BIN)/python -m tools.ways_in
+
+fuzz: $(STAMP) ## a million hostile inputs for each reader
+	$(BIN)/pip install --quiet 'atheris>=2.3'
+	$(BIN)/python -m tools.fuzz
 
 clean: ## everything that was made here, the environment too
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
