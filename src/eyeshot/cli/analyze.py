@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from eyeshot.cli import options
-from eyeshot.cli.terminal import errors_told, page, progress
+from eyeshot.cli.terminal import errors_told, look_here, page, progress
 
 if TYPE_CHECKING:
     from eyeshot.fields import Report
@@ -34,8 +33,7 @@ def analyze(
     debug: options.Debug = False,
 ) -> None:
     """Find the field of every layer of MODEL: where it starts, how large it is, how far apart units look."""
-    if sys.path[0] != str(Path.cwd()):
-        sys.path.insert(0, str(Path.cwd()))  # factories are looked for here, as python -m does
+    look_here(model, trusted=trust)
     with errors_told(debug):
         began = time.perf_counter()
         with progress(f"Reading {model}"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from enum import StrEnum
 from importlib.util import find_spec
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from eyeshot.cli import options
-from eyeshot.cli.terminal import counted, errors_told, page
+from eyeshot.cli.terminal import counted, errors_told, look_here, page
 from eyeshot.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -65,8 +64,7 @@ def effective(
     debug: options.Debug = False,
 ) -> None:
     """Measure what a unit of MODEL uses of what it may see, on IMAGES."""
-    if sys.path[0] != str(Path.cwd()):
-        sys.path.insert(0, str(Path.cwd()))  # factories are looked for here, as python -m does
+    look_here(model)
     with errors_told(debug):
         _checked(output)
         began = time.perf_counter()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from eyeshot.cli import options
-from eyeshot.cli.terminal import errors_told, page, progress
+from eyeshot.cli.terminal import errors_told, look_here, page, progress
 
 
 class Format(StrEnum):
@@ -41,8 +39,7 @@ def explain(
     debug: options.Debug = False,
 ) -> None:
     """Tell how the field of a layer of MODEL comes about: the recurrence, step by step, with the numbers put in."""
-    if sys.path[0] != str(Path.cwd()):
-        sys.path.insert(0, str(Path.cwd()))  # factories are looked for here, as python -m does
+    look_here(model, trusted=trust)
     with errors_told(debug):
         with progress(f"Reading {model}"):
             from eyeshot.pipeline import analyze

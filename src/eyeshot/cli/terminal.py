@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,6 +21,17 @@ PIPED = 160
 
 
 _PLAIN = str.maketrans("≠≤†‡~├└│╴─·⋅×−←→…", "!<*#~|'|--|*x-=>:")
+
+
+def look_here(model: str, *, trusted: bool = False) -> None:
+    """Find the factory that a reference names in this folder too, as ``python -m`` does.
+
+    For nothing else: beside a stranger's file there may be a stranger's ``numpy.py``.
+    """
+    scheme, colon, _ = model.partition(":")
+    factory = colon and scheme not in {"spec", "timm", "torchvision"} and not Path(model).exists()
+    if (factory or trusted) and sys.path[0] != str(Path.cwd()):
+        sys.path.insert(0, str(Path.cwd()))
 
 
 def page(renderable: RenderableType) -> str:

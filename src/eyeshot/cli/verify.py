@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from eyeshot.cli import options
-from eyeshot.cli.terminal import errors_told, page, progress
+from eyeshot.cli.terminal import errors_told, look_here, page, progress
 
 DIFFERENT = 9
 """Exit status where something differs."""
@@ -33,8 +31,7 @@ def verify(
     debug: options.Debug = False,
 ) -> None:
     """Check MODEL's fields on the model itself, by a NaN probe and linearised gradients. Exit status 9: they differ."""
-    if sys.path[0] != str(Path.cwd()):
-        sys.path.insert(0, str(Path.cwd()))  # factories are looked for here, as python -m does
+    look_here(model)
     with errors_told(debug):
         path = None if weights is None else str(weights)
         with progress(f"Reading {model}"):
