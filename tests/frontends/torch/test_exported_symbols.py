@@ -85,7 +85,7 @@ def test_what_is_open_stays_open():
 )
 def test_what_is_no_expression_is_refused(text):
     began = time.monotonic()
-    with pytest.raises(FileFormatError, match="symbolic extent|knows no extents|no number"):
+    with pytest.raises(FileFormatError, match=r"symbolic extent|knows no extents|no number"):
         parse(text)
     assert time.monotonic() - began < 0.2
 

@@ -80,17 +80,16 @@ class Program:
             for a shape that the program was not exported for.
         """
         bound: dict[str, int] = {}
-        tensors = get(self.graph, "tensor_values", dict)
-        for placeholder in self.placeholders:
-            if placeholder.label in sizes and placeholder.origin == "input":
-                _bind(
-                    placeholder,
-                    get(tensors[placeholder.name], "sizes", list),
-                    sizes[placeholder.label],
-                    bound,
-                )
+        for label, stated in self._inputs():
+            if label in sizes:
+                _bind(label, stated, sizes[label], bound)
         for name, value in self._hints():
             bound.setdefault(name, value)
+        for label, stated in self._inputs():
+            if any(_open(size, bound) for size in stated):
+                raise InputError(
+                    f"input {label!r} has extents that the program leaves open: pass input_size="
+                )
         for name, value in bound.items():
             low, high = self.ranges.get(name, (0, None))
             if value < low or (high is not None and value > high):
@@ -100,14 +99,18 @@ class Program:
                 )
         return bound
 
-    def _hints(self) -> Iterator[tuple[str, int]]:
-        """The symbols of the inputs' shapes with the values they had when the program was exported."""
+    def _inputs(self) -> Iterator[tuple[str, list[Any]]]:
+        """The user's inputs with the extents that are stated of them."""
         tensors = get(self.graph, "tensor_values", dict)
         for placeholder in self.placeholders:
-            if placeholder.origin != "input":
-                continue
+            if placeholder.origin == "input":
+                yield placeholder.label, get(tensors[placeholder.name], "sizes", list)
+
+    def _hints(self) -> Iterator[tuple[str, int]]:
+        """The symbols of the inputs' shapes with the values they had when the program was exported."""
+        for _, stated in self._inputs():
             bound: dict[str, int] = {}
-            for size in get(tensors[placeholder.name], "sizes", list):
+            for size in stated:
                 kind, content = union(size)
                 hint = content.get("hint") if kind == "as_expr" and isinstance(content, dict) else None
                 if isinstance(hint, dict) and isinstance(hint.get("as_int"), int):
@@ -116,15 +119,15 @@ class Program:
                         bound.update([found])
                         yield found
 
-    def scope(self, graph: object, bound: dict[str, int]) -> Scope:
+    def scope(self, graph: dict[str, Any], bound: dict[str, int]) -> Scope:
         """The names of one of the program's graphs."""
         return Scope(graph, bound, self.budget)
 
 
-def _bind(placeholder: Placeholder, sizes: list[Any], given: tuple[int, ...], bound: dict[str, int]) -> None:
+def _bind(label: str, sizes: list[Any], given: tuple[int, ...], bound: dict[str, int]) -> None:
     """Give symbols the values that make the input's shape the one given."""
     shown = tuple(_shown(size) for size in sizes)
-    text = f"input {placeholder.label!r} was exported with the shape ({', '.join(map(str, shown))})"
+    text = f"input {label!r} was exported with the shape ({', '.join(map(str, shown))})"
     if len(given) != len(sizes):
         raise InputError(f"{text}, which is of another rank than {given}")
     for axis, (size, extent) in enumerate(zip(sizes, given, strict=True)):
@@ -144,6 +147,12 @@ def _bind(placeholder: Placeholder, sizes: list[Any], given: tuple[int, ...], bo
             raise InputError(
                 f"{text}: no extents make its axis {axis} ({shown[axis]}) {extent}, given {given}"
             )
+
+
+def _open(size: object, bound: Mapping[str, int]) -> bool:
+    """Whether an extent has a symbol without a value."""
+    kind, content = union(size)
+    return kind == "as_expr" and bool(set(parse(get(content, "expr_str", str)).symbols()) - bound.keys())
 
 
 def _shown(size: object) -> object:
@@ -181,7 +190,7 @@ def read(record: object, values: Values, budget: Budget) -> Program:
     }
     named = [each for each in placeholders if each is not None]
     for each in named:
-        get(graph["tensor_values"], each.name, dict)
+        get(get(graph, "tensor_values", dict), each.name, dict)
     results = {
         _call_of(call): _returned(call, budget) for call in calls[1:] if get(call, "signature", object)
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,9 @@ from eyeshot.frontends.files import LIMITS, TRUSTED, Budget
 from eyeshot.frontends.registry import Reading
 from eyeshot.frontends.torch.exported.archive import load
 from eyeshot.frontends.torch.exported.replay import trace
+from eyeshot.frontends.torch.exported.symbols import Unbound
 from eyeshot.frontends.torch.lower import lower
+from eyeshot.graph.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +33,8 @@ _CONTRADICTIONS = (
     AttributeError,
     AssertionError,
     MemoryError,
+    RecursionError,
+    Unbound,
 )
 
 
@@ -50,14 +56,17 @@ def read_file(request: Request) -> Reading:
 def reading(program: Program, name: str, request: Request, loading: float) -> Reading:
     """The graph of a program at the sizes that were asked for."""
     sizes = program.sizes(_given(request))
-    recorded = trace(program, sizes)
+    with _coherent(program.budget):
+        recorded = trace(program, sizes)
     graph = graph_of(recorded, request, program.budget)
 
     def enlarged(axes: tuple[int, ...]) -> Graph:
         first = next(iter(recorded.inputs))
         shape = recorded.inputs[first].shape
         doubled = tuple(2 * extent if axis in axes else extent for axis, extent in enumerate(shape))
-        return graph_of(trace(program, {**sizes, first: doubled}), request, program.budget)
+        with _coherent(program.budget):
+            larger = trace(program, {**sizes, first: doubled})
+        return graph_of(larger, request, program.budget)
 
     provenance = {"training": recorded.training, "real": False, "loading": loading}
     return Reading(graph, name, {}, provenance, enlarged, program.budget)
@@ -72,8 +81,17 @@ def graph_of(recorded: Trace, request: Request, budget: Budget) -> Graph:
         where ops are given what they do not take: shapes, numbers and arguments are the file's own words.
     """
     budget.network(value.shape for call in recorded.calls for value in call.outputs if value is not None)
+    with _coherent(budget):
+        graph = lower(recorded, request.on_unknown)
+        verify(graph)
+    return graph
+
+
+@contextmanager
+def _coherent(budget: Budget) -> Iterator[None]:
+    """Whatever a file's own words lead to, the error is a typed one."""
     try:
-        return lower(recorded, request.on_unknown)
+        yield
     except GraphError as error:
         raise FileFormatError(f"{budget.name} contradicts itself: {error}") from error
     except EyeshotError:

@@ -59,7 +59,7 @@ def trace(program: Program, sizes: Mapping[str, tuple[int, ...]]) -> Trace:
     for name, argument in program.outputs:
         kind, _ = union(argument)
         if kind == "as_tensor":
-            outputs[name] = replay.value(scope.argument(argument, name, env.__getitem__))
+            outputs[name] = replay.value(scope.argument(argument, name, lambda found: _found(env, found)))
     for module in hierarchy.finished:
         if not module.path:
             module.outputs = outputs
@@ -128,7 +128,7 @@ class Replay:
             if hierarchy is not None:
                 hierarchy.leave(place, len(self.tape.calls), env.get, self.value)
 
-    def inner(self, graph: object, operands: list[Any]) -> list[Node]:
+    def inner(self, graph: dict[str, Any], operands: list[Any]) -> list[Node]:
         """Replay a graph that an op of higher order was given, and return its outputs."""
         scope = self._program.scope(graph, self._bound)
         env: dict[str, Node] = {}

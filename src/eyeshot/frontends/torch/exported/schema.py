@@ -99,14 +99,14 @@ class Subgraph:
 class Scope:
     """The names of one graph: shapes, dtypes and numbers, with symbols given values."""
 
-    def __init__(self, graph: object, bound: dict[str, int], budget: Budget) -> None:
+    def __init__(self, graph: dict[str, Any], bound: dict[str, int], budget: Budget) -> None:
         self._bound = bound
         self._budget = budget
         self._tensors = get(graph, "tensor_values", dict)
         self._metas: dict[str, Meta] = {}
         self._numbers: dict[str, Any] = {}
         for table in ("sym_int_values", "sym_bool_values", "sym_float_values"):
-            self._numbers.update(graph.get(table) or {} if isinstance(graph, dict) else {})
+            self._numbers.update(get(graph, table, dict) if table in graph else {})
 
     def meta(self, name: str) -> Meta:
         """Shape, dtype and strides of a tensor."""
