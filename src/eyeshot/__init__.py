@@ -22,6 +22,8 @@ __all__ = [
     "InputError",
     "MissingExtraError",
     "ModelReferenceError",
+    "Monitor",
+    "OcclusionMap",
     "QuestionError",
     "Report",
     "Spec",
@@ -32,13 +34,14 @@ __all__ = [
     "analyze",
     "effective_field",
     "explain",
+    "occlude",
     "parse",
     "receptive_field",
     "verify",
 ]
 
 if TYPE_CHECKING:
-    from eyeshot.effective import EffectiveField, effective_field
+    from eyeshot.effective import EffectiveField, Monitor, OcclusionMap, effective_field, occlude
     from eyeshot.errors import (
         CaptureError,
         EyeshotError,
@@ -65,11 +68,14 @@ else:
         "Box": "geometry",
         "EffectiveField": "effective",
         "Field": "fields",
+        "Monitor": "effective",
+        "OcclusionMap": "effective",
         "Report": "fields",
         "Spec": "frontends.spec.tree",
         "analyze": "pipeline",
         "effective_field": "effective",
         "explain": "views.explain",
+        "occlude": "effective",
         "parse": "frontends.spec.parsing",
         "receptive_field": "geometry",
         "verify": "proof",
