@@ -146,8 +146,8 @@ def _twins(rows: Mapping[str, dict[str, Any]]) -> list[str]:
         "",
         (
             f"{len(found)} tests have the body of the op's function in the place of the op: **{equal} are equal** to it, "
-            "element by element. The others decide by the elements of a mask what the op decides by attributes (rows that are "
-            "hidden whole), or hold masks that differ from sample to sample."
+            "element by element. The others decide by the elements of a mask what the op decides by attributes (rows that "
+            "are hidden whole), or hold masks that differ from sample to sample."
         ),
         "",
         *(_table(("body", "how it differs"), listed) if rest else []),

@@ -45,12 +45,11 @@ def _of_target(ctx: Context, x: Ref, weight: Ref | None, ignore_index: int | Non
     target = ctx.held(1)
     wide = (target.shape[0], 1, *target.shape[1:])
     keep = None
+    chosen = ctx.reshape(target._replace(known=None), wide)
     if target.known is not None:
         keep = target.known != ignore_index
-        target = target._replace(known=np.where(keep, target.known, 0))
-        chosen = ctx.constant(wide)._replace(known=target.known.reshape(wide))
-    else:
-        chosen = ctx.reshape(target, wide)
+        known = np.where(keep, target.known, 0)
+        target, chosen = target._replace(known=known), chosen._replace(known=known.reshape(wide))
     read = ctx.reshape(indexing.gather(ctx, x, 1, chosen), target.shape)
     if weight is not None and not ctx.is_constant(weight):
         read = ctx.pointwise(read, indexing.index(ctx, weight, [target], target.shape))
