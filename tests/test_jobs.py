@@ -41,6 +41,9 @@ def behave(how):  # noqa: C901 one line a way to end
             raise InputError("no such axis")
         case "unsayable":
             return object()
+        case ("send", answer):
+            sys._getframe(1).f_locals["pipe"].send_bytes(answer.encode())
+            time.sleep(60)
         case ("note", path):
             with Path(path).open("a") as file:
                 file.write("done\n")
@@ -74,6 +77,15 @@ def test_ends_of_a_child(how, status, error, said):
     assert (outcome.status, outcome.error) == (status, error)
     assert said in outcome.message
     assert outcome.value is None
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "{", "7", "[1, 2]", '["done", 1, 2, 3]', '["won", 1, "", ""]', "[" * 100_000]
+)
+def test_a_child_that_sends_nonsense_is_not_believed(answer):
+    outcome = outcome_of(("send", answer))
+    assert (outcome.status, outcome.error, outcome.value) == ("failed", "garbled", None)
+    assert outcome.seconds < 10
 
 
 def test_a_child_that_sleeps_is_killed():

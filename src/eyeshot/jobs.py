@@ -202,11 +202,12 @@ class _Child:
         # Asked first: a child that is gone after this has sent all that it will send.
         alive = self.process.is_alive()
         if self.pipe.poll():
-            # What a child sends is not believed: it may have run a stranger's code.
-            with suppress(EOFError, OSError, ValueError, TypeError, RecursionError):
-                status, value, error, message = json.loads(self.pipe.recv_bytes(LONGEST))
-                if status in get_args(Status) and isinstance(error, str) and isinstance(message, str):
-                    return self._ended(status, value, error, message)
+            try:
+                return self._ended(*_checked(json.loads(self.pipe.recv_bytes(LONGEST))))
+            except (ValueError, TypeError, RecursionError):
+                return self._ended("failed", error="garbled", message="sent something that is no answer")
+            except (EOFError, OSError):
+                pass
             alive = False
         if not alive:
             return self._ended("failed", error="died", message=self._death())
@@ -235,7 +236,7 @@ class _Child:
     def _death(self) -> str:
         import signal
 
-        self.process.join()
+        self.process.join(1)
         code = self.process.exitcode or 0
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
 
@@ -268,6 +269,14 @@ def _answer(pipe: Connection, work: Callable[[Any], Any], argument: Any) -> None
     except BaseException as error:  # noqa: BLE001 - whatever it was, the parent reports it
         answer = json.dumps(("failed", None, type(error).__name__, str(error)))
     pipe.send_bytes(answer.encode())
+
+
+def _checked(answer: Any) -> tuple[Status, Any, str, str]:
+    """What a child sent, if it is an answer: it may have run a stranger's code, so it is not believed."""
+    status, value, error, message = answer
+    if status not in get_args(Status) or not isinstance(error, str) or not isinstance(message, str):
+        raise ValueError(status)
+    return status, value, error, message
 
 
 def _resident(pid: int | None) -> float:
