@@ -50,8 +50,9 @@ than 384: {drawn}. {done} measured, {rest} not (they take no batch of images, or
 - {cropped} units were run on a part of the input. The largest difference of a map from the whole image's, by its maximum:
   {difference:.1e}.
 
-Random weights, one image of standard normal numbers; central units of the last layer whose units have places, of the last one
-whose central unit does not see the whole input, and of one at 60% of the way there. "Seen": pixels of the mask; "used": those with a gradient.
+Random weights, one image of standard normal numbers. Central units of the last layer whose units have places, of the last
+one whose central unit does not see the whole input, and of one at 60% of the way there. "Seen": pixels of the mask; "used":
+those with a gradient.
 
 | model | layer | seen | used | outside | run on | difference |
 |---|---|--:|--:|--:|--:|--:|
