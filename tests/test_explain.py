@@ -3,6 +3,7 @@
 import re
 from fractions import Fraction
 from functools import cache
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -341,3 +342,10 @@ def test_plain_terminals(monkeypatch):
     assert done.exit_code == 0, done.output
     assert "k_eff = d*(k - 1) + 1" in done.stdout
     assert done.stdout.isascii()
+
+
+def test_the_page_shows_the_truth():
+    page = (Path(__file__).parents[1] / "docs" / "explain.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r'^\$ eyeshot explain "(.*)"$', page, re.MULTILINE)
+    (shown,) = re.findall(r"^```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert shown == eyeshot.explain(command)

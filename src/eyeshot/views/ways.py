@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import count
 from typing import TYPE_CHECKING
 
 from eyeshot.analyses.route import owners_of
@@ -308,15 +307,9 @@ def _alike(one: Step, other: Step) -> bool:
 def _shortened(first: str, other: str) -> str:
     """A name without the modules that it shares with the one before."""
     ones, others = first.split("."), other.split(".")
-    same = next(
-        (
-            place
-            for place in count()
-            if ones[place : place + 1] != others[place : place + 1] or place >= len(ones)
-        ),
-        0,
-    )
-    return ".".join(others[min(same, len(others) - 1) :])
+    while len(others) > 1 and ones[:1] == others[:1]:
+        ones, others = ones[1:], others[1:]
+    return ".".join(others)
 
 
 def signed(value: int | Fraction) -> str:

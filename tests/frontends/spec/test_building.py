@@ -58,6 +58,20 @@ def test_names_that_modules_have_already():
     agree(eyeshot.parse("train=conv3 > forward=(conv3 > type=relu) > children={id + conv3}"), (1, 3, 9, 9))
 
 
+def test_written_names_are_kept():
+    """An op's own counter steps over them, whatever comes first, and repetitions count on."""
+    spec = eyeshot.parse(
+        "conv3 > conv3 > conv_1=conv5 > 3*(a=conv3 > {id + b=conv3}) > a_1=conv7 > x=(relu > id)"
+    )
+    report = eyeshot.analyze(spec, (1, 3, 32, 32))
+    assert [name for name in report if "." not in name] == [
+        "conv", "conv_2", "conv_1", "a", "add", "a_2", "add_1", "a_3", "add_2", "a_1", "x",
+    ]  # fmt: skip
+    assert report["conv_1"].op == "conv5"
+    assert report["a_1"].op == "conv7"
+    agree(spec, (1, 3, 32, 32))
+
+
 def test_published_alexnet():
     """Figures of google-research/receptive_field for alexnet_v2; the defaults of padding are TF-Slim's there."""
     (text,) = [example for example in pages.EXAMPLES if "pool5" in example]

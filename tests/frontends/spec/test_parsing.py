@@ -16,7 +16,7 @@ from tests.frontends.spec import pages
 from tests.frontends.spec.drawn import written
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.randoms(use_true_random=False))
 def test_text_round_trips(rng):
     spec = written(rng)
@@ -134,7 +134,7 @@ def test_errors_point_at_the_character(text, position, words):
         assert shown[place] == text[position]
 
 
-@settings(max_examples=400)
+@settings(max_examples=300)
 @given(st.text("convdwmaxpsgk0123456789x>|+*()[]{}=@:,-# \n", max_size=40))
 def test_any_text_is_read_or_refused(text):
     error, spec = None, None

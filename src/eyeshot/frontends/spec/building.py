@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from eyeshot.frontends.spec import layers
 from eyeshot.frontends.spec.frontend import input_shape
-from eyeshot.frontends.spec.lower import Scope, lower
+from eyeshot.frontends.spec.lower import Scope, lower, names_in
 from eyeshot.frontends.spec.tree import Join, Op, Skip
 from eyeshot.frontends.spec.words import pairs, whole, windows
 
@@ -93,7 +93,7 @@ class _Builder:
         """The root."""
         network = Network()
         network.branches.append([])
-        self._chain(spec.chain, shape, network, network.branches[0], Scope())
+        self._chain(spec.chain, shape, network, network.branches[0], Scope(names_in(spec.chain)))
         return network
 
     def _chain(
@@ -102,7 +102,7 @@ class _Builder:
         for step in chain:
             if step.times > 1 and step.name:
                 path = scope.name(step.name)
-                inner, turns = self._child(block, plan, path), Scope(path)
+                inner, turns = self._child(block, plan, path), scope.inside(path)
                 for turn in range(step.times):
                     shape = self._step(step, shape, inner, inner.branches[0], turns, str(turn))
             else:
@@ -129,7 +129,7 @@ class _Builder:
             case Join():
                 path = scope.name(name or body.kind)
                 inner = self._child(block, plan, path, body.kind)
-                inner.branches, within = [], Scope(path)
+                inner.branches, within = [], scope.inside(path)
                 for branch in body.branches:
                     inner.branches.append([])
                     self._chain(branch, shape, inner, inner.branches[-1], within)
@@ -139,7 +139,7 @@ class _Builder:
                     return self._chain(body, shape, block, plan, scope)
                 path = scope.name(name)
                 inner = self._child(block, plan, path)
-                return self._chain(body, shape, inner, inner.branches[0], Scope(path))
+                return self._chain(body, shape, inner, inner.branches[0], scope.inside(path))
             case _:
                 assert_never(body)
 

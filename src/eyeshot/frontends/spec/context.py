@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import TYPE_CHECKING, NoReturn
 
 from eyeshot.errors import SpecError
@@ -106,7 +105,3 @@ class Context(Builder):
     def sliding(self, numbers: Sequence[Numbers]) -> list[Window]:
         """The axis maps of windows."""
         return [Window(each.kernel, each.stride, each.dilation, each.before) for each in numbers]
-
-    def weights(self, inputs: int, outputs: int, kernel: Sequence[int], groups: int = 1) -> int:
-        """Elements of a convolution's weight."""
-        return inputs // groups * outputs * prod(kernel)

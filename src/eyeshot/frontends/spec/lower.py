@@ -24,18 +24,40 @@ SHOWN = 40
 
 
 class Scope:
-    """Where names are given out: the path of a group, and how often each word was used in it."""
+    """Where names are given out: the path of a group, and what is taken in it.
 
-    def __init__(self, path: str = "") -> None:
+    ``written`` are the names that the text gives, which no other layer gets.
+    """
+
+    def __init__(self, written: frozenset[str], path: str = "") -> None:
+        self.written = written
         self.path = path
-        self._used: Counter[str] = Counter()
+        self._used: set[str] = set()
+        self._next: Counter[str] = Counter()
 
     def name(self, base: str) -> str:
         """A full name that nothing in this group has: ``conv``, ``conv_1``, ..."""
-        count = self._used[base]
-        self._used[base] += 1
-        own = f"{base}_{count}" if count else base
+        own = ""
+        while not own or own in self._used or (own in self.written and own != base):
+            own = f"{base}_{self._next[base]}" if self._next[base] else base
+            self._next[base] += 1
+        self._used.add(own)
         return f"{self.path}.{own}" if self.path else own
+
+    def inside(self, path: str) -> Scope:
+        """The scope of a group in this one."""
+        return Scope(self.written, path)
+
+
+def names_in(steps: Chain) -> frozenset[str]:
+    """The names that a text gives."""
+    names: set[str] = set()
+    for step in steps:
+        names.add(step.name)
+        body = step.body
+        inner = body.branches if isinstance(body, Join) else (body,) if isinstance(body, tuple) else ()
+        names.update(*map(names_in, inner))
+    return frozenset(names - {""})
 
 
 def lower(spec: Spec, shape: tuple[int, ...]) -> Graph:
@@ -48,7 +70,7 @@ def lower(spec: Spec, shape: tuple[int, ...]) -> Graph:
     """
     lowering = _Lowering(Context(spec, len(shape) - 2))
     ctx = lowering.ctx
-    out = lowering.chain(spec.chain, ctx.input(INPUT, shape), Scope())
+    out = lowering.chain(spec.chain, ctx.input(INPUT, shape), Scope(names_in(spec.chain)))
     ctx.graph.outputs["output"], ctx.graph.dtypes["output"] = out.node, "float32"
     return ctx.graph
 
@@ -75,7 +97,7 @@ class _Lowering:
                 x = self._step(step, x, scope, step.name)
             return x
         path, first = scope.name(step.name), len(self.ctx.graph.tensors)
-        inner = Scope(path)
+        inner = scope.inside(path)
         for turn in range(step.times):
             x = self._step(step, x, inner, str(turn))
         return self._row(path, step, x, first, whole=True)
@@ -92,7 +114,7 @@ class _Lowering:
                 return self.seen[body.name]
             case Join():
                 path = scope.name(name or body.kind)
-                inner = Scope(path)
+                inner = scope.inside(path)
                 out = self._joined(step, body, [self.chain(branch, x, inner) for branch in body.branches])
                 self._tensor(path, body.kind, out, 0)
                 return self._row(path, step, out, first)
@@ -100,7 +122,7 @@ class _Lowering:
                 if not name:
                     return self.chain(body, x, scope)
                 path = scope.name(name)
-                return self._row(path, step, self.chain(body, x, Scope(path)), first)
+                return self._row(path, step, self.chain(body, x, scope.inside(path)), first)
             case _:
                 assert_never(body)
 

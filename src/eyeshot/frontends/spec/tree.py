@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from eyeshot.errors import InputError, MissingExtraError
 
@@ -81,7 +81,7 @@ class Step:
 Chain = tuple[Step, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Spec:
     """A network written down: ``str`` gives its text, ``build`` a module, `eyeshot.analyze` its fields.
 
@@ -94,7 +94,10 @@ class Spec:
     rank: int | None = None
     input: tuple[int, ...] | None = None
     name: str = field(default="", compare=False)
-    source: str = field(default="", compare=False, repr=False)
+    source: str = field(default="", compare=False)
+
+    def __repr__(self) -> str:
+        return f"<Spec {self}>"
 
     def __str__(self) -> str:
         from eyeshot.frontends.spec.printing import text_of
@@ -125,6 +128,6 @@ class Spec:
         return build(self, None if input_size is None else tuple(input_size))
 
 
-def labelled(op: Op) -> Any:
+def labelled(op: Op) -> dict[str, Sizes]:
     """The numbers of an op by their letters, as they were written."""
     return {letter: getattr(op, name) for letter, name in LETTERS.items() if getattr(op, name)}

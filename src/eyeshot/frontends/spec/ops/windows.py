@@ -107,7 +107,7 @@ def _mixed(
     """The windows, with the channels of each group mixed; every weight meets each of the ``swept`` positions."""
     if x.shape[1] % groups or channels % groups:
         ctx.refuse(f"{x.shape[1]} channels in and {channels} out do not both split into {groups} groups")
-    weights = ctx.weights(x.shape[1], channels, [window.kernel for window in windows], groups)
+    weights = x.shape[1] // groups * channels * prod(window.kernel for window in windows)
     ctx.costs(weights + channels, x.shape[0] * weights * prod(swept))
     maps = {axis: _plain(*pair) for axis, pair in enumerate(zip(windows, extents, strict=True), 2)}
     return across_groups(ctx, x, maps, groups, channels)
