@@ -182,6 +182,25 @@ def test_ops_between_layers_have_rows():
     assert report.view("local")["d"].size == (3, 3)
 
 
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_transposed_convolution_as_an_op_is_the_layer(padding):
+    """Keras 3.15 cannot run the op in a functional model: it hands its arguments on in another order."""
+    x = keras.Input((7, 2))
+    kernel = ops.ones((4, 3, 2))
+    op = keras.Model(
+        x, ops.conv_transpose(x, kernel, strides=3, padding=padding, data_format="channels_last")
+    )
+    layer = keras.Model(x, L.Conv1DTranspose(3, 4, strides=3, padding=padding)(x))
+    mine, other = (eyeshot.analyze(model).outputs[0] for model in (op, layer))
+    assert (mine.shape, mine.size, mine.stride, mine.offset) == (
+        other.shape,
+        other.size,
+        other.stride,
+        other.offset,
+    )
+    assert all((a == b).all() for a, b in zip(mine.boxes()[0], other.boxes()[0], strict=True))
+
+
 def test_macs_and_parameters():
     x = keras.Input((8, 8, 3))
     y = L.Conv2D(4, 3, padding="same", name="conv")(x)

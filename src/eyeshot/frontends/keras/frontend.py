@@ -95,7 +95,7 @@ def _shape(value: Any) -> tuple[int, ...]:
 
 def _live(model: Any) -> tuple[LayerEntry, Any]:
     """A live model's configuration, and how to ask its layers for shapes."""
-    import keras
+    import keras  # type: ignore[import-untyped]  # ships no types
 
     from eyeshot.frontends.keras.configuration import entry
 

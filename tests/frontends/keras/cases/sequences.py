@@ -188,7 +188,7 @@ ATTENTION = [
     Case("additive attention bare", _listed("AdditiveAttention", use_scale=False), TWO),
 ]
 
-CHANGING = {"oracles": ("change",), "values": (0.0, 0.7, 1.3), "draws": 40}
+CHANGING = {"oracles": ("change",), "values": (0.0, 0.7), "draws": 12}
 
 
 def _masked(*layers):
@@ -257,7 +257,7 @@ MASKS = [
         ((1, 2, 2), (1, 2, 2)),
         ("change",),
         values=(-0.7, 0.0, 0.7),
-        draws=40,
+        draws=16,
     ),
     Case(
         "masking concatenate",
