@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 from math import prod
 
+from eyeshot.errors import UnsafeFileError
 from eyeshot.frontends.compounds.indexing import DYNAMIC
 from eyeshot.frontends.onnx.context import Context, lowers, size
 from eyeshot.graph import Ref, gathers
@@ -55,6 +56,10 @@ def col2im(
         (n + low + high - d * (k - 1) - 1) // s + 1
         for n, k, s, d, low, high in zip(extents, kernels, steps, gaps, before, after, strict=True)
     ]
+    if any(s * k > 1 << 22 for s, k in zip(steps, kernels, strict=True)):
+        raise UnsafeFileError(
+            f"{ctx.label} has blocks {kernels} at steps {steps}: as large as that, they are refused"
+        )
     channels = x.shape[1] // prod(kernels)
     merged_shape = ctx.bounded(
         (x.shape[0], channels, *(count * k for count, k in zip(counts, kernels, strict=True)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from eyeshot.frontends.compounds import indexing
@@ -9,8 +11,11 @@ from eyeshot.frontends.compounds.indexing import DYNAMIC, SHAPELESS
 from eyeshot.frontends.compounds.masking import triangle
 from eyeshot.frontends.onnx.context import Context, Value, lowers, size
 from eyeshot.graph import Ref, gathers
-from eyeshot.relations import All, Table
+from eyeshot.relations import All, AxisMap, Suffix, Table
 from eyeshot.relations.tables import take
+
+LARGEST = 1 << 22
+"""Cells of a table that is made for one op."""
 
 
 @lowers("Gather")
@@ -61,7 +66,7 @@ def one_hot(ctx: Context, indices: Ref, depth: Ref, values: Ref, *, axis: int = 
     place = axis % (len(indices.shape) + 1)
     shape = ctx.bounded((*indices.shape[:place], count, *indices.shape[place:]))
     known = ctx.known(0)
-    if known is not None:
+    if known is not None and prod(shape) <= LARGEST:
         classes = np.arange(count).reshape(-1, *(1,) * (len(shape) - place - 1))
         hot = np.expand_dims(np.where(known < 0, known + count, known), place) == classes
         return ctx.typed(gathers.index(ctx, values, [hot.astype(np.int64)]), ctx.dtype(2))
@@ -85,12 +90,20 @@ def compress(ctx: Context, x: Ref, condition: Ref, *, axis: int | None = None) -
         kept = np.flatnonzero(known.reshape(-1)[:extent])
         return ctx.along(flat, {axis: (take(kept, extent), len(kept))})
     given = ctx.value(1)
-    count = min(extent, condition.shape[0]) if given is None else int(np.count_nonzero(given[:extent]))
-    rows = [range(k, extent if given is None else extent - count + k + 1) for k in range(count)]
-    read = ctx.along(flat, {axis: (Table.of_rows(rows, extent), count)}, reason=SHAPELESS)
+    count = None if given is None else int(np.count_nonzero(given[:extent]))
+    read = kept_in_order(ctx, flat, axis, count)
     said = ctx.reduce(condition, [0], summarises=False, keep=False)
     out = ctx.flagged(ctx.pointwise(read, said, shape=read.shape), SHAPELESS)
     return out if given is not None else ctx.upper(out)
+
+
+def kept_in_order(ctx: Context, x: Ref, axis: int, count: int | None) -> Ref:
+    """What is left of an axis where data decide what stays: number k of m is one of k to n - m + k; m may be unknown."""
+    extent = x.shape[axis]
+    amap: AxisMap = Suffix() if count is None else All()
+    if count is not None and count * extent <= LARGEST:
+        amap = Table.of_rows([range(k, extent - count + k + 1) for k in range(count)], extent)
+    return ctx.along(x, {axis: (amap, extent if count is None else count)}, reason=SHAPELESS)
 
 
 @lowers("NonZero", dtype="int64")
@@ -122,20 +135,24 @@ def unique(ctx: Context, x: Ref, *, axis: int | None = None) -> list[Value]:
 @lowers("ReverseSequence")
 def reverse_sequence(ctx: Context, x: Ref, lengths: Ref, *, batch_axis: int = 1, time_axis: int = 0) -> Ref:
     """The first steps of each sample backwards, as many as its length says; the rest stay."""
-    steps = x.shape[time_axis]
+    steps, samples = x.shape[time_axis], x.shape[batch_axis]
     known = ctx.known(1)
-    if known is not None:
-        picked = np.arange(steps) * np.ones((len(known), 1), np.int64)
-        turned = known.reshape(-1, 1) - 1 - picked
-        picked = np.where(turned >= 0, turned, picked)
-        around = [1] * len(x.shape)
-        around[batch_axis], around[time_axis] = len(known), steps
-        laid = (picked if batch_axis < time_axis else picked.T).reshape(around)
-        return gathers.gather(ctx, x, time_axis, np.broadcast_to(laid, x.shape))
-    rows = [{*range(steps - step), step} for step in range(steps)]
-    read = ctx.along(x, {time_axis: (Table.of_rows(map(sorted, rows), steps), steps)}, reason=DYNAMIC)
+    if known is not None and steps * samples <= LARGEST:
+        place = np.arange(steps)
+        turned = known.reshape(-1, 1) - 1 - place
+        picked = np.where(turned >= 0, turned, place) + steps * np.arange(samples).reshape(-1, 1)
+        order = [*(a for a in range(len(x.shape)) if a not in (batch_axis, time_axis)), batch_axis, time_axis]
+        moved = ctx.permute(x, order)
+        flat = ctx.reshape(moved, (*moved.shape[:-2], samples * steps))
+        read = ctx.along(flat, {-1: (take(picked.reshape(-1), samples * steps), samples * steps)})
+        return ctx.permute(ctx.reshape(read, moved.shape), np.argsort(order).tolist())
+    amap: AxisMap = All()
+    if steps * steps <= LARGEST:
+        rows = [sorted({*range(steps - step), step}) for step in range(steps)]
+        amap = Table.of_rows(rows, steps)
+    read = ctx.along(x, {time_axis: (amap, steps)}, reason=DYNAMIC)
     around = [1] * len(x.shape)
-    around[batch_axis] = lengths.shape[0]
+    around[batch_axis] = samples
     return ctx.pointwise(read, ctx.reshape(lengths, around), shape=x.shape)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from eyeshot.frontends.compounds import indexing
 from eyeshot.frontends.compounds.indexing import DYNAMIC
-from eyeshot.frontends.onnx.context import Context, lowers
+from eyeshot.frontends.onnx.context import Context, lowers, size
+from eyeshot.frontends.onnx.ops.indexing import LARGEST
 from eyeshot.graph import Ref
 from eyeshot.relations import All, Prefix
 
@@ -50,7 +51,11 @@ def tensor_scatter(
     axis %= len(cache.shape)
     extent, count = cache.shape[axis], update.shape[axis]
     known = np.zeros(cache.shape[0], np.int64) if positions is None else ctx.known(2)
-    if known is not None:
+    if known is not None and (known == known[:1]).all():
+        places = int(known[0]) + np.arange(count)
+        written = Ref(0, (count,), places % extent if mode == "circular" else places)
+        return indexing.index_write(ctx, cache, axis, written, update)
+    if known is not None and size(update) <= LARGEST:
         around = [1] * len(cache.shape)
         around[0], steps = len(known), [1] * len(cache.shape)
         steps[axis] = count

@@ -10,7 +10,8 @@ from eyeshot.errors import InputError
 from eyeshot.frontends.compounds.indexing import SHAPELESS
 from eyeshot.frontends.onnx.context import Context, Value, lowers
 from eyeshot.graph import Ref
-from eyeshot.relations import All, Table
+from eyeshot.graph.masks import masked
+from eyeshot.relations import All
 
 
 @lowers("StringConcat")
@@ -29,7 +30,7 @@ def regex_full_match(ctx: Context, x: Ref) -> Ref:
 def string_normalizer(
     ctx: Context, x: Ref, *, stopwords: Sequence[str] = (), is_case_sensitive: int = 0
 ) -> Value:
-    """Strings in another case; where some are left out, number k of m kept ones of n is one of k to n - m + k."""
+    """Strings in another case; where some are left out, which ones are where depends on all of them."""
     if not stopwords:
         return ctx.typed(ctx.pointwise(x), ctx.dtype())
     extent, given = x.shape[-1], ctx.value(0)
@@ -40,8 +41,8 @@ def string_normalizer(
         count = sum((word if is_case_sensitive else word.lower()) not in listed for word in words)
     if not count:
         return ctx.typed(ctx.along(x, {-1: (All(), 1)}, reason=SHAPELESS), ctx.dtype())
-    rows = [range(extent if given is None else extent - count + k + 1) for k in range(count)]
-    out = ctx.along(x, {-1: (Table.of_rows(rows, extent), count)}, reason=SHAPELESS)
+    everything = ctx.reduce(x, [-1], summarises=False)
+    out = ctx.along(ctx.broadcast(everything, (*x.shape[:-1], count)), {}, reason=SHAPELESS)
     return ctx.upper(out) if given is None else ctx.typed(out, ctx.dtype())
 
 
@@ -65,7 +66,6 @@ def string_split(ctx: Context, x: Ref, *, delimiter: str = "", maxsplit: int | N
 def tf_idf(ctx: Context, x: Ref, *, ngram_indexes: Sequence[int]) -> Ref:
     """Each count of an n-gram reads all words of its row; columns that stand for no n-gram read nothing."""
     columns = np.arange(*ctx.bounded((max(ngram_indexes) + 1,)))
-    words = range(x.shape[-1])
-    used = set(ngram_indexes)
-    rows = [words if column in used else () for column in columns.tolist()]
-    return ctx.along(x, {-1: (Table.of_rows(rows, x.shape[-1]), len(columns))})
+    used = np.isin(columns, ngram_indexes)
+    read = ctx.along(x, {-1: (All(), len(columns))})
+    return masked(ctx, read, used)
