@@ -31,7 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default=".*", help="tests whose name matches this expression; no report")
     parser.add_argument("--again", action="store_true", help="also what is stored from this commit")
-    parser.add_argument("--seconds", type=float, default=1, help="processor time that perturbations may take")
+    parser.add_argument("--seconds", type=float, default=0.5, help="processor time that perturbations may take")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument(
         "--report", action="store_true", help="write the pages of what is stored, do nothing else"

@@ -49,7 +49,7 @@ def check_named(argument: tuple[str, float]) -> dict[str, Any]:
     return check(_loaded[name], seconds)
 
 
-def check(case: Case, seconds: float = 1, *, variants: bool = True) -> dict[str, Any]:
+def check(case: Case, seconds: float = 0.5, *, variants: bool = True) -> dict[str, Any]:
     """Compare one test, and its twins, with what perturbations show.
 
     Perturbations end after so many ``seconds`` of processor time. Variants are ``frozen`` (integers are constants) and

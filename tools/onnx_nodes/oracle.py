@@ -18,7 +18,7 @@ Mask = NDArray[np.bool_]
 Place = tuple[str, int]
 """An input's name (``name.k`` for the k-th tensor of a sequence), and one of its elements, counted through."""
 
-ELEMENTS = 40
+ELEMENTS = 32
 """So many elements of a tensor are perturbed at most; which ones, is drawn."""
 NOISY = {"DFT", "Resize", "STFT"}
 """Ops that leave rounding errors where the coefficient is 0 (a fast transform, a scale such as 0.6): a change has to stand
