@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Lowering")
 
+RESIZES = frozenset({"_resize", "_scale_and_translate", "scale_and_translate"})
+"""JAX's own functions that multiply by weights which follow from positions."""
 LOWERINGS: dict[str, Lowering] = {}
 CALLS: set[str] = set()
 
@@ -56,6 +58,11 @@ class Context(Builder):
     def sketch(self) -> Context:
         """A context of the same kind with an empty graph, to look at what an inner jaxpr reads."""
         raise NotImplementedError
+
+    @property
+    def resizing(self) -> bool:
+        """Whether an image is being resized."""
+        return not RESIZES.isdisjoint(self.functions)
 
     @property
     def output_shape(self) -> tuple[int, ...]:

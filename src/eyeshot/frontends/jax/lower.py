@@ -30,7 +30,7 @@ MASKING = frozenset({"add", "select_n"})
 
 
 LOOPS = frozenset({"scan", "while"})
-"""What is evaluated as a whole, though its equations could be followed."""
+"""What is evaluated as a whole where all is known, and may be one tensor, though it holds equations."""
 
 
 @cache
@@ -120,9 +120,11 @@ class Interpreter(Context):
                 return [self.constant(value.shape)._replace(known=value) for value in values]
         if constant and op not in CALLS and not _masks(op, operands):
             return [self.constant(tuple(getattr(var.aval, "shape", ()))) for var in eqn.outvars]
+        before = len(self.graph.tensors)
         outputs = self._related(eqn, operands)
-        if op not in CALLS and not constant:
-            self.names.add(self.graph, eqn, outputs)
+        as_one = op in LOOPS and len(self.graph.tensors) == before
+        if (op not in CALLS or as_one) and not constant:
+            self.names.add(self.graph, eqn, outputs, free=self.resizing)
         return outputs
 
     def _related(self, eqn: Any, operands: list[Ref]) -> list[Ref]:

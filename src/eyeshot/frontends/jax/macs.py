@@ -10,7 +10,7 @@ def count_macs(eqn: Any) -> int:
     """Multiply-accumulates of an equation, if it is a convolution or a product of tensors; 0 for everything else.
 
     One for every weight (or element of the other operand) that meets an element. A convolution of an input that is
-    spread out (a transposed one) meets every weight at every input position.
+    spread out (a transposed one) meets every weight at every input position. A loop that is read as one costs all its steps.
     """
     match eqn.primitive.name:
         case "conv_general_dilated":
@@ -23,5 +23,11 @@ def count_macs(eqn: Any) -> int:
             (summed, _), _ = eqn.params["dimension_numbers"]
             inner = prod(eqn.invars[0].aval.shape[axis] for axis in summed)
             return int(prod(eqn.outvars[0].aval.shape) * inner)
+        case "scan":
+            inside = (count_macs(inner) for inner in eqn.params["jaxpr"].jaxpr.eqns)
+            return int(eqn.params["length"]) * sum(inside)
+        case "jit" | "custom_jvp_call" | "custom_vjp_call" | "remat2":
+            inner = eqn.params.get("jaxpr", eqn.params.get("call_jaxpr"))
+            return sum(count_macs(each) for each in getattr(inner, "jaxpr", inner).eqns)
         case _:
             return 0

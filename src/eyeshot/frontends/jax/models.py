@@ -88,6 +88,7 @@ def _tree(model: Any, tree: Any, *, applied: bool = False) -> Subject:
 
     found.call = call
     if applied:
+        found.signature = model.func.__self__.__call__
         found.watch.owned.update(_owned(model.args[0] if model.args else model.keywords.get("variables", {})))
     return found
 

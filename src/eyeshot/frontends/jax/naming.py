@@ -77,8 +77,8 @@ class Names:
 
     # What is computed there
 
-    def add(self, graph: Graph, eqn: Any, outputs: Sequence[Ref]) -> None:
-        """The tensors that an equation computed."""
+    def add(self, graph: Graph, eqn: Any, outputs: Sequence[Ref], *, free: bool = False) -> None:
+        """The tensors that an equation computed; multiplications are not counted where they are ``free``."""
         self._enter(graph)
         for part, (var, ref) in enumerate(zip(eqn.outvars, outputs, strict=True)):
             short = eqn.primitive.name.replace("-", "_")
@@ -90,7 +90,7 @@ class Names:
                     ref.shape,
                     str(var.aval.dtype),
                     self.path,
-                    0 if part else count_macs(eqn),
+                    0 if part or free else count_macs(eqn),
                     eqn.params,
                 )
             )
@@ -146,6 +146,7 @@ class Names:
         times = Counter(call.path for call, _ in self._modules)
         visits: Counter[str] = Counter()
         names: dict[int, str] = {}
+        held = _shown(owned, set(times))
         parents = {call.path.rpartition(".")[0] for call, _ in self._modules if call.path}
         for call, inside in self._modules:
             visit = f":{visits[call.path]}" if visits[call.path] and times[call.path] > 1 else ""
@@ -162,7 +163,7 @@ class Names:
                         leaf,
                         inside.first,
                         last,
-                        owned.get(call.path, 0),
+                        held[call.path],
                         dtype,
                     )
                 )
@@ -176,3 +177,14 @@ class Names:
             base = f"{tensor.module}.{tensor.name}" if tensor.module else tensor.name
             tensor.name = f"{base}_{counters[base]}" if counters[base] else base
             counters[base] += 1
+
+
+def _shown(owned: Mapping[str, int], paths: set[str]) -> Counter[str]:
+    """Parameters by module, those of modules that no row shows (in a loop that is read as one) by the next one above."""
+    held: Counter[str] = Counter()
+    for path, count in owned.items():
+        shown = path
+        while shown and shown not in paths:
+            shown = shown.rpartition(".")[0]
+        held[shown] += count
+    return held

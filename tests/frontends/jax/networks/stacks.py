@@ -144,6 +144,7 @@ class Inverted(nnx.Module):
         inner = 2 * channels
         self.widen = nnx.Conv(channels, inner, (1, 1), rngs=rngs)
         self.norm = nnx.BatchNorm(inner, use_running_average=True, rngs=rngs)
+        self.other = nnx.BatchNorm(inner, use_running_average=True, rngs=rngs)
         self.depthwise = nnx.Conv(
             inner, inner, (3, 3), stride, padding=SAME, feature_group_count=inner, rngs=rngs
         )
@@ -151,7 +152,7 @@ class Inverted(nnx.Module):
         self.residual = stride == 1
 
     def __call__(self, x):
-        y = self.narrow(nnx.relu6(self.depthwise(nnx.relu6(self.norm(self.widen(x))))))
+        y = self.narrow(nnx.relu6(self.other(self.depthwise(nnx.relu6(self.norm(self.widen(x)))))))
         return x + y if self.residual else y
 
 

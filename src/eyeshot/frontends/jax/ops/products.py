@@ -20,8 +20,6 @@ from eyeshot.relations import All
 
 DUST = 2e-6
 """What rounding leaves of a weight that should be 0, as a share of the largest."""
-RESIZES = frozenset({"_resize", "_scale_and_translate", "scale_and_translate"})
-"""JAX's own functions whose weights follow from positions."""
 
 Axes = Sequence[int]
 
@@ -107,7 +105,7 @@ def _along(ctx: Context, x: Ref, axis: int, weights: NDArray[Any]) -> Ref:
 
 def _without_dust(ctx: Context, x: Ref) -> Ref:
     """The weights of a resize with 0 for what is 0 but for rounding: positions there are sums of fractions."""
-    if x.known is None or not RESIZES.intersection(ctx.functions):
+    if x.known is None or not ctx.resizing:
         return x
     dust = abs(x.known) < DUST * abs(x.known).max(initial=0)
     return x._replace(known=np.where(dust, 0, x.known))
