@@ -7,6 +7,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import torch
+from torch import nn
 from typer.testing import CliRunner
 
 import eyeshot
@@ -242,6 +244,27 @@ def test_torch_models_and_reports():
     report = eyeshot.analyze(f"spec:{UNET}", (1, 3, 32, 32))
     assert text.splitlines()[1:] == eyeshot.explain(report, layer="concat_1").splitlines()[1:]
     assert f"R = {report['concat_1'].size[0]}," in text
+
+
+class Two(nn.Module):
+    """Two inputs; the first layer reads one of them."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.both = nn.Conv2d(1, 1, 3), nn.Conv2d(1, 1, 5)
+
+    def forward(self, a, b):
+        return self.both(self.one(a) + b)
+
+
+def test_several_inputs():
+    inputs = torch.zeros(1, 1, 12, 12), torch.zeros(1, 1, 10, 10)
+    report = eyeshot.analyze(Two(), inputs=inputs)
+    assert "R = 7, S = 1, P = 0" in eyeshot.explain(report)
+    assert "R = 5, S = 1, P = 0" in eyeshot.explain(report.about("b"))
+    assert "R = 5, S = 1, P = 0" in eyeshot.explain(Two(), inputs=inputs, input="b", layer="both")
+    with pytest.raises(eyeshot.QuestionError, match="reads nothing of 'b'"):
+        eyeshot.explain(report.about("b"), layer="one")
 
 
 def test_markdown():

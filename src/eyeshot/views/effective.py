@@ -89,6 +89,8 @@ def where(field: EffectiveField) -> str:
 
 def told(field: EffectiveField) -> str:
     """How many images, and how sure they make it."""
+    if not field.images:
+        return "without images"
     images = "1 image" if field.images == 1 else f"{field.images} images"
     return images if field.stderr is None else f"{images}, standard error {field.stderr:.1%}"
 

@@ -19,6 +19,8 @@ from eyeshot.views.effective import told, where
 from eyeshot.views.text import percent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -91,6 +93,34 @@ def figure(field: EffectiveField) -> Figure:
     _key(scene, field)
     _head(sheet, field, 0.4 / sheet_size[0])
     _numbers(axes(0.4 + across + 0.1 + 0.95 + 0.45, 0.62, _NUMBERS, down + 0.95), field)
+    return sheet
+
+
+def side_by_side(rows: Mapping[str, Sequence[EffectiveField]]) -> Figure:
+    """Effective fields in rows with a name each: models, or checkpoints, and in every column one layer."""
+    from matplotlib.figure import Figure
+
+    columns = max(len(fields) for fields in rows.values())
+    size = 0.45 + 2.6 * columns, 0.3 + 2.95 * len(rows)
+    sheet = Figure(figsize=size, dpi=110, facecolor="white")
+    for row, (name, fields) in enumerate(rows.items()):
+        bottom = size[1] - 2.95 * (row + 1)
+        sheet.text(
+            0.18 / size[0], (bottom + 1.2) / size[1], name, rotation=90, fontsize=11, fontweight="bold",
+            color=plots.INK, va="center", ha="center",
+        )  # fmt: skip
+        for column, field in enumerate(fields):
+            scene = sheet.add_axes(
+                ((0.45 + 2.6 * column) / size[0], bottom / size[1], 2.4 / size[0], 2.4 / size[1])
+            )
+            scene_of(scene, field)
+            scene.set(xticks=[], yticks=[])
+            said = (
+                "dead"
+                if field.dead
+                else f"{field.side:.0f} of {field.theoretical:.0f} px, {percent(field.ratio)}"
+            )
+            scene.set_title(f"{field.layer}\n{said}", fontsize=9, loc="left", color=plots.INK, pad=5)
     return sheet
 
 

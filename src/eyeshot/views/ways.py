@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from eyeshot.analyses.route import owners_of
 from eyeshot.analyses.walk import Walk
+from eyeshot.errors import QuestionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,12 +71,8 @@ class Row:
     def jump(self) -> str:
         """S with the numbers put in."""
         older = Fraction(1) if self.before is None else self.before.jump
-        last = self.last
-        return (
-            f"{factor(last.stride)}⋅{factor(older)} = {last.jump}"
-            if last.stride not in {0, 1}
-            else f"{last.jump}"
-        )
+        step, jump = self.last.stride, self.last.jump
+        return f"{jump}" if step in {0, 1} else f"{factor(step)}⋅{factor(older)} = {jump}"
 
     @property
     def offset(self) -> str:
@@ -105,12 +102,19 @@ class Way:
 
 
 class Explained:
-    """How the field of a layer, or of one of its units, comes about; ``ways`` has one walk for axes that are alike."""
+    """How the field of a layer, or of one of its units, comes about; ``ways`` has one walk for axes that are alike.
+
+    Raises QuestionError where there is no such layer or unit, or the layer reads nothing of the input.
+    """
 
     def __init__(self, report: Report, layer: str | None = None, unit: Unit | None = None) -> None:
         self.report = report
         self.field: Field = report.outputs[0] if layer is None else report[layer]
         self.unit = unit
+        if self.field.empty:
+            raise QuestionError(
+                f"{self.field.name!r} reads nothing of {report.input!r}, so there is nothing to explain"
+            )
         if unit is not None:
             self.box = self.field.at(*unit)
 
@@ -118,11 +122,8 @@ class Explained:
     def title(self) -> str:
         """The layer, or its unit, with model and input."""
         shape = "x".join(map(str, self.report.input_shape))
-        unit = (
-            ""
-            if self.unit is None
-            else f"[{','.join('*' if each is None else str(each) for each in self.unit)}]"
-        )
+        unit = ",".join("*" if each is None else str(each) for each in self.unit or ())
+        unit = f"[{unit}]" if unit else ""
         return f"{self.field.name}{unit} of {self.report.model} on {self.report.input} {shape}"
 
     @cached_property
