@@ -20,7 +20,7 @@ Values = NDArray[Any]
 Key = tuple[int, int]
 
 ORACLES = ("change", "nan", "gradient")
-SURE, PATIENCE = 1, 24
+SURE, PATIENCE = 1, 12
 """Draws of inputs: as many in any case, so many more while the rule holds what no oracle saw."""
 PLACES = ((64, 64), (1 << 11, 16), (1 << 60, 6))
 """How many elements of an input are probed, by the number that it has."""

@@ -9,6 +9,9 @@ COARSE = dict.fromkeys(
 )
 TOLERANCE = 0.01
 
+SINGULAR = "singularity"
+"""In the name of a case whose inputs are fixed where a function has no finite value, so that nothing changes it."""
+
 BLIND = {
     "sort": "which of equal keys comes first matters only where keys are equal",
     "select_and_gather_add": "each draw selects one element of a window",

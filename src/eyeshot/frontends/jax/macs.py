@@ -10,7 +10,7 @@ def count_macs(eqn: Any) -> int:
     """Multiply-accumulates of an equation, if it is a convolution or a product of tensors; 0 for everything else.
 
     One for every weight (or element of the other operand) that meets an element. A convolution of an input that is
-    spread out (a transposed one) meets every weight at every input position. A loop that is read as one costs all its steps.
+    spread out (a transposed one) meets every weight at every input position. A loop that is read as one costs all steps.
     """
     match eqn.primitive.name:
         case "conv_general_dilated":

@@ -13,7 +13,7 @@ from eyeshot.graph import Ref
 POINTWISE = """
     abs acos acosh and asin asinh atan atan2 atanh bessel_i0e bessel_i1e cbrt ceil clamp clz complex conj
     cos cosh delay digamma eq eq_to erf erf_inv erfc exp exp2 expm1 floor ge gt igamma igamma_grad_a igammac imag
-    integer_pow is_finite le le_to lgamma log log1p logistic lt lt_to mulhi ne neg nextafter not or
+    is_finite le le_to lgamma log log1p logistic lt lt_to mulhi ne neg nextafter not or
     polygamma population_count pow random_gamma_grad real reciprocal regularized_incomplete_beta rem round rsqrt
     shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt square tan tanh xor zeta
 """.split()
@@ -36,6 +36,12 @@ def pointwise(ctx: Context, *operands: Ref, **params: Any) -> Ref:
             zero_at_minus_infinity=op in ZERO_AT_MINUS_INFINITY,
         )
     return ctx.pointwise(*operands, shape=ctx.output_shape)
+
+
+@lowers("integer_pow")
+def integer_pow(ctx: Context, x: Ref, *, y: int) -> Ref:
+    """Each element reads its own; of a power of 0 nothing is read."""
+    return masking.mapped(ctx, x, zero_at_zero=y > 0) if y else ctx.constant(x.shape)
 
 
 @lowers(*SAME, "layout_constraint", "sharding_constraint", "mesh_cast", "reshard", "pvary", "pbroadcast")
