@@ -13,7 +13,7 @@ import jax
 from eyeshot.frontends.jax.context import LOWERINGS
 from eyeshot.frontends.jax.lower import load_lowerings
 from tools.jax_harness.check import groups
-from tools.jax_harness.traps import BLIND, COARSE
+from tools.jax_harness.traps import BLIND, COARSE, LEAKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -155,7 +155,8 @@ def _results(tallies: Mapping[str, Any], verdicts: Mapping[str, str]) -> str:
             "## Where oracles mislead",
             "",
             *_table(
-                ("group", "why"), [(f"`{name}`", why) for name, why in [*COARSE.items(), *BLIND.items()]]
+                ("group", "why"),
+                [(f"`{name}`", why) for name, why in [*LEAKS.items(), *COARSE.items(), *BLIND.items()]],
             ),
             "",
         ]

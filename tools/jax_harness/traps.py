@@ -9,11 +9,16 @@ COARSE = dict.fromkeys(
 )
 TOLERANCE = 0.01
 
+LEAKS = {
+    "conv_general_dilated": "a NaN in a weight meets the zeros around and between elements, and 0 times NaN is NaN",
+}
+"""Groups in which NaN is not believed."""
 SINGULAR = "singularity"
 """In the name of a case whose inputs are fixed where a function has no finite value, so that nothing changes it."""
 
 BLIND = {
     "sort": "which of equal keys comes first matters only where keys are equal",
+    "select_n": "each draw selects one of several cases",
     "select_and_gather_add": "each draw selects one element of a window",
     "select_and_scatter_add": "each draw selects one element of a window",
     "igamma": "flat, up to rounding, over most of its domain",
