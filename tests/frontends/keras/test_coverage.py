@@ -45,7 +45,7 @@ def test_every_op_is_lowered_or_refused():
 
 def test_what_is_named_exists():
     # These were public in other versions of Keras 3, or are keras.applications' own.
-    others = {"layers.GroupQueryAttention", "layers.LayerScale"}
+    others = {"layers.GroupQueryAttention", "layers.LayerScale", "layers.CustomScaleLayer"}
     assert {*LOWERINGS, *REFUSED} - _public_layers() - set(_ops()) == others
 
 

@@ -31,6 +31,12 @@ def _beside(ctx: Context, mask: Ref, rank: int) -> Ref:
     return ctx.reshape(mask, (*mask.shape, *[1] * (rank - len(mask.shape))))
 
 
+@lowers("layers.CustomScaleLayer")
+def scaled_sum(ctx: Context, xs: Sequence[Ref]) -> Ref:
+    """The same element of both tensors, as keras.applications' Inception-ResNet adds them."""
+    return ctx.pointwise(*xs)
+
+
 @lowers("layers.Concatenate")
 def concatenate(ctx: Context, xs: Sequence[Ref]) -> Ref:
     """Tensors end to end; a mask is kept where any of its features has one."""
