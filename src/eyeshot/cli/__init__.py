@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from eyeshot.cli.analyze import analyze
 from eyeshot.cli.effective import effective
 from eyeshot.cli.explain import explain
+from eyeshot.cli.occlude import occlude
 from eyeshot.cli.verify import verify
 
 ABOUT = (
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command()(analyze)
 app.command()(effective)
 app.command()(explain)
+app.command()(occlude)
 app.command()(verify)
 
 

@@ -66,7 +66,7 @@ def effective(
     """Measure what a unit of MODEL uses of what it may see, on IMAGES."""
     look_here(model)
     with errors_told(debug):
-        _checked(output)
+        checked(output)
         began = time.perf_counter()
         with counted(f"Measuring {model}") as advance:
             from eyeshot.effective import effective_field
@@ -91,7 +91,7 @@ def effective(
         typer.echo(_told(field, json, time.perf_counter() - began), nl=False)
 
 
-def _checked(output: Path | None) -> None:
+def checked(output: Path | None) -> None:
     """Say before the work, not after it, that there is no way to write its result."""
     if output is not None and not output.parent.is_dir():
         raise typer.BadParameter(f"there is no folder {str(output.parent)!r}", param_hint="--output")

@@ -23,7 +23,8 @@ class Unknown(StrEnum):
     dense = "dense"
 
 
-def _shape(text: str) -> tuple[int, ...]:
+def extents(text: str) -> tuple[int, ...]:
+    """Whole numbers, such as 1,3,224,224."""
     try:
         shape = tuple(int(part) for part in text.replace("x", ",").split(","))
     except ValueError:
@@ -34,8 +35,8 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _size(text: str) -> tuple[str, tuple[int, ...]]:
-    name, named, extents = text.rpartition("=")
-    return (name if named else "", _shape(extents))
+    name, named, shape = text.rpartition("=")
+    return (name if named else "", extents(shape))
 
 
 def sizes(given: list[tuple[str, tuple[int, ...]]] | None) -> Any:

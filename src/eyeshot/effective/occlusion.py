@@ -35,6 +35,7 @@ class OcclusionMap:
     ``effects`` is the target's ``reference`` minus its value with a window covered, on the grid of windows (rows x columns
     for images); windows outside ``box``, the target's theoretical field, have 0 by proof and were not run. ``windows`` is
     how many were. ``macs`` are the multiply-accumulates of one window, ``dense_macs`` those of a whole forward.
+    ``photograph`` is the image as the model saw it, if it was one.
     """
 
     effects: NDArray[np.float64]
@@ -51,6 +52,7 @@ class OcclusionMap:
     macs: int
     dense_macs: int
     notes: tuple[str, ...] = ()
+    photograph: NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         grid = " x ".join(map(str, self.effects.shape))
@@ -71,7 +73,9 @@ class OcclusionMap:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
-        plain = {key: value for key, value in vars(self).items() if key not in {"effects", "box"}}
+        plain = {
+            key: value for key, value in vars(self).items() if key not in {"effects", "box", "photograph"}
+        }
         return {**plain, "effects": self.effects.tolist(), "box": asdict(self.box)}
 
 
@@ -159,7 +163,7 @@ def occlude(
     return OcclusionMap(
         effects.reshape([len(each) for each in grid]), reference, extents, size, step, str(baseline), report.model,
         chosen.layer, (0, *chosen.index), _hull(seen), len(run.numbers), occlusions.macs, occlusions.dense_macs,
-        (*notes, *given.notes, *why),
+        (*notes, *given.notes, *why), given.shown(),
     )  # fmt: skip
 
 
