@@ -20,8 +20,6 @@ Values = NDArray[Any]
 Key = tuple[int, int]
 
 ORACLES = ("change", "nan", "gradient")
-SURE, PATIENCE = 1, 12
-"""Draws of inputs: as many in any case, so many more while the rule holds what no oracle saw."""
 PLACES = ((64, 64), (1 << 11, 16), (1 << 60, 6))
 """How many elements of an input are probed, by the number that it has."""
 CHANGES = ((1.3, 0.1), (0, 1e3), (0, -1e3), (-1, -0.7), (0, 0), (0, 1), (0, 0.5))
@@ -67,12 +65,12 @@ class Oracles:
             for oracle in ORACLES
         }
 
-    def observe(self, rules: dict[Key, Matrix], *, patient: bool, slopes: bool = True) -> None:
-        """Ask until everything that the rules say was seen, or give up (at once if not ``patient``)."""
+    def observe(self, rules: dict[Key, Matrix], *, draws: int, slopes: bool = True) -> None:
+        """Ask until everything that the rules say was seen, or give up after some ``draws`` of inputs."""
         if slopes:
             self._gradient(rules)
         waiting = [list(range(len(columns))) for columns in self.columns]
-        for number in range(PATIENCE if patient else SURE):
+        for number in range(draws):
             inputs = self._draw(number)
             base = self._run(inputs)
             for i, places in enumerate(waiting):

@@ -48,7 +48,7 @@ def network(
     twin_shape: tuple[int, ...] | None = None,
     **options: Any,
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
-    """Registers the JAX side of a network with its twin; images are channels last in JAX, so that the twin's shape follows."""
+    """Registers the JAX side of a network with its twin, whose shape follows where JAX has channels last."""
     turned = twin_shape or tuple(shape[axis] for axis in NHWC[len(shape)])
 
     def register(build: Callable[[], Any]) -> Callable[[], Any]:

@@ -42,7 +42,8 @@ def gates():
 
 
 @network("3-D", (1, 8, 12, 12, 2), lambda: nn.Sequential(
-    nn.Conv3d(2, 4, 3, 1, 1), nn.ReLU(), nn.MaxPool3d((1, 2, 2)), nn.Conv3d(4, 4, (3, 1, 1), padding=(1, 0, 0)), nn.AvgPool3d(2)))  # fmt: skip
+    nn.Conv3d(2, 4, 3, 1, 1), nn.ReLU(), nn.MaxPool3d((1, 2, 2)),
+    nn.Conv3d(4, 4, (3, 1, 1), padding=(1, 0, 0)), nn.AvgPool3d(2)))  # fmt: skip
 def volume():
     return linen.Sequential(
         [

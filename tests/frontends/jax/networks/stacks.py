@@ -62,7 +62,8 @@ class Basic(linen.Module):
 
 
 @network("residual blocks", (1, 48, 48, 3), lambda: nn.Sequential(
-    nn.Conv2d(3, 4, 3, 1, 1), basic_twin(4, 4, 1), basic_twin(4, 8, 2), basic_twin(8, 8, 1), basic_twin(8, 8, 2)))  # fmt: skip
+    nn.Conv2d(3, 4, 3, 1, 1), basic_twin(4, 4, 1), basic_twin(4, 8, 2),
+    basic_twin(8, 8, 1), basic_twin(8, 8, 2)))  # fmt: skip
 def residual():
     return linen.Sequential(
         [linen.Conv(4, (3, 3), padding=SAME), Basic(4, 1), Basic(8, 2), Basic(8, 1), Basic(8, 2)]
@@ -103,7 +104,8 @@ network("U-Net", (1, 32, 32, 3), UNetTwin)(UNet)
 
 
 @network("transposed", (1, 12, 12, 3), lambda: nn.Sequential(
-    nn.ConvTranspose2d(3, 4, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(4, 4, 3, 1, 1), nn.ConvTranspose2d(4, 2, 4, 2, 1)))  # fmt: skip
+    nn.ConvTranspose2d(3, 4, 4, 2, 1), nn.ReLU(),
+    nn.ConvTranspose2d(4, 4, 3, 1, 1), nn.ConvTranspose2d(4, 2, 4, 2, 1)))  # fmt: skip
 def transposed():
     return linen.Sequential(
         [
@@ -134,7 +136,8 @@ def inverted_twin(channels, stride):
     inner = 2 * channels
     layers = [
         nn.Conv2d(channels, inner, 1), nn.BatchNorm2d(inner), nn.ReLU6(),
-        nn.Conv2d(inner, inner, 3, stride, 1, groups=inner), nn.BatchNorm2d(inner), nn.ReLU6(), nn.Conv2d(inner, channels, 1),
+        nn.Conv2d(inner, inner, 3, stride, 1, groups=inner), nn.BatchNorm2d(inner),
+        nn.ReLU6(), nn.Conv2d(inner, channels, 1),
     ]  # fmt: skip
     return Residual(*layers) if stride == 1 else nn.Sequential(*layers)
 
