@@ -1,8 +1,10 @@
 """Pictures, summaries and the command line, on a trained network and photographs."""
 
+import importlib
 import io
 import json
 import re
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -164,3 +166,16 @@ def test_errors_of_the_command(arguments, code, message):
     done = RUNNER.invoke(app, [*MODEL, *arguments])
     assert done.exit_code == code
     assert message in " ".join((done.output + done.stderr).split())
+
+
+def test_the_demo_measures_trained_and_random_weights(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "demo")
+    demo = importlib.import_module("effective")
+    monkeypatch.setattr(demo, "OUT", tmp_path)
+    monkeypatch.setattr(demo, "CROPS", 2)
+    monkeypatch.setattr(demo, "LAYERS", ("features.4", "features.7"))
+    demo.main()
+    sides = re.findall(r"features\.(\d+) +([\d.]+) of (\d+)", capsys.readouterr().out)
+    assert [(layer, whole) for layer, _, whole in sides] == [("4", "27"), ("7", "75")] * 2
+    assert float(sides[1][1]) > float(sides[3][1]), "training widens the field"
+    assert (tmp_path / "effective.png").read_bytes().startswith(b"\x89PNG")
