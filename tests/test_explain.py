@@ -257,6 +257,18 @@ class Two(nn.Module):
         return self.both(self.one(a) + b)
 
 
+def test_taking_one_element_is_not_reading_all():
+    class First(nn.Module):
+        def forward(self, x):
+            return x[:, :, 2:3, [0, 0]]
+
+    report = eyeshot.analyze(First(), (1, 1, 9, 9))
+    for axis in range(2):
+        found = walk(report.outputs[0], axis)
+        assert found.end == "input"
+        assert found.steps == () or found.steps[-1].size == 1
+
+
 def test_several_inputs():
     inputs = torch.zeros(1, 1, 12, 12), torch.zeros(1, 1, 10, 10)
     report = eyeshot.analyze(Two(), inputs=inputs)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from eyeshot.analyses.law import AxisLaw, Laws
     from eyeshot.analyses.recurrence import End
     from eyeshot.graph import Graph
-    from eyeshot.relations import AxisMap
+    from eyeshot.relations import AxisMap, Relation
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +145,12 @@ class Walk:
             return None
         if before == "fixed":
             return Identity()
-        if part == "fixed":
-            return All()
-        assert isinstance(part, _Part)
         assert isinstance(before, _Part)
         relation = self._graph.nodes[node].relation
         shape, inside = self._graph.nodes[node].shape, self._graph.nodes[operand].shape
+        if part == "fixed":
+            return _gathered(relation, before, inside)
+        assert isinstance(part, _Part)
         if isinstance(relation, Reshape):
             return _recut(part, before, shape, inside)
         if isinstance(relation, Along):
@@ -178,6 +178,14 @@ class Walk:
                 return any(relation.operands[place][before.axis] == label for place in places)
             case _:
                 return False
+
+
+def _gathered(relation: Relation, before: _Part, inside: Sequence[int]) -> AxisMap | None:
+    """Where units stop moving: all that is summed, or whatever one element is taken from a whole axis."""
+    if isinstance(relation, Contract):
+        return All()
+    amap = dict(relation.maps).get(before.axis) if isinstance(relation, Along) else None
+    return amap if isinstance(amap, All) or before.extent == inside[before.axis] else None
 
 
 def _mapped(
