@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import time
 from enum import StrEnum
-from importlib.util import find_spec
-from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from eyeshot.cli import options
-from eyeshot.cli.terminal import counted, errors_told, look_here, page
-from eyeshot.errors import MissingExtraError
-
-if TYPE_CHECKING:
-    from eyeshot.effective import EffectiveField
+from eyeshot.cli import options, results
+from eyeshot.cli.terminal import counted, errors_told, look_here
 
 RANDOM = 16
 """Random images where none are given."""
@@ -66,11 +60,13 @@ def effective(
     """Measure what a unit of MODEL uses of what it may see, on IMAGES."""
     look_here(model)
     with errors_told(debug):
-        checked(output)
+        results.checked(output)
         began = time.perf_counter()
         with counted(f"Measuring {model}") as advance:
             from eyeshot.effective import effective_field
             from eyeshot.effective.images import listed
+            from eyeshot.views.effective import Effective
+            from eyeshot.views.effective_plots import figure
 
             field = effective_field(
                 model,
@@ -86,43 +82,7 @@ def effective(
                 input_size=options.sizes(input_size),
                 weights=None if weights is None else str(weights),
             )
+        seconds = time.perf_counter() - began
         if output is not None:
-            _write(field, output)
-        typer.echo(_told(field, json, time.perf_counter() - began), nl=False)
-
-
-def checked(output: Path | None) -> None:
-    """Say before the work, not after it, that there is no way to write its result."""
-    if output is not None and not output.parent.is_dir():
-        raise typer.BadParameter(f"there is no folder {str(output.parent)!r}", param_hint="--output")
-    if output is not None and output.suffix not in (*PICTURES, ".npy"):
-        raise typer.BadParameter(
-            f"{output.name!r} is no picture ({', '.join(PICTURES)}) and no map (.npy)", param_hint="--output"
-        )
-    if output is not None and output.suffix != ".npy" and find_spec("matplotlib") is None:
-        raise MissingExtraError(
-            'pictures need matplotlib, which is not installed: pip install "eyeshot[plots]"'
-        )
-
-
-def _write(field: EffectiveField, output: Path) -> None:
-    if output.suffix == ".npy":
-        import numpy as np
-
-        np.save(output, field.map)
-        return
-    from eyeshot.views.effective_plots import figure
-
-    figure(field).savefig(output)
-
-
-def _told(field: EffectiveField, place: str | None, seconds: float) -> str:
-    """What stdout gets: a summary, or JSON where that is asked for; a file of JSON is written."""
-    from eyeshot.views.effective import Effective
-
-    if place is not None:
-        document = dumps(field.to_dict(), indent=1) + "\n"
-        if place == "-":
-            return document
-        Path(place).write_text(document, encoding="utf-8")
-    return page(Effective(field, seconds))
+            results.drawn(output, field.map, lambda: figure(field))
+        typer.echo(results.told(json, field.to_dict, lambda: Effective(field, seconds)), nl=False)

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import time
-from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from eyeshot.cli import options
-from eyeshot.cli.effective import checked
-from eyeshot.cli.terminal import counted, errors_told, look_here, page
-
-if TYPE_CHECKING:
-    from eyeshot.effective import OcclusionMap
+from eyeshot.cli import options, results
+from eyeshot.cli.terminal import counted, errors_told, look_here
 
 _IMAGE = "A photograph."
 _CLASS = "The logit to watch; by default the largest."
@@ -62,10 +57,11 @@ def occlude(
     if (layer is None) != (unit is None):
         raise typer.BadParameter("--layer and --unit go together", param_hint="--unit")
     with errors_told(debug):
-        checked(output)
+        results.checked(output)
         began = time.perf_counter()
         with counted(f"Covering {picture.name}") as advance:
             from eyeshot.effective import occlude as run
+            from eyeshot.views.occlusion import Occluded, figure
 
             found = run(
                 model,
@@ -79,28 +75,7 @@ def occlude(
                 progress=advance,
                 weights=None if weights is None else str(weights),
             )
+        seconds = time.perf_counter() - began
         if output is not None:
-            _write(found, output)
-        typer.echo(_told(found, json, time.perf_counter() - began), nl=False)
-
-
-def _write(found: OcclusionMap, output: Path) -> None:
-    if output.suffix == ".npy":
-        import numpy as np
-
-        np.save(output, found.effects)
-        return
-    from eyeshot.views.occlusion import figure
-
-    figure(found).savefig(output)
-
-
-def _told(found: OcclusionMap, place: str | None, seconds: float) -> str:
-    from eyeshot.views.occlusion import Occluded
-
-    if place is not None:
-        document = dumps(found.to_dict(), indent=1, default=str) + "\n"
-        if place == "-":
-            return document
-        Path(place).write_text(document, encoding="utf-8")
-    return page(Occluded(found, seconds))
+            results.drawn(output, found.effects, lambda: figure(found))
+        typer.echo(results.told(json, found.to_dict, lambda: Occluded(found, seconds)), nl=False)
