@@ -16,8 +16,8 @@ ANSWERED = frozenset({0})
 class Hostile:
     """A file that somebody sends.
 
-    ``content`` is its bytes, or makes them; what is no plain file is built (with what it lures to) in a folder by ``build``,
-    which says where it is. ``codes`` are the exit codes that opening it may end with.
+    ``content`` is its bytes, or makes them; what is no plain file is built (with what it lures to) in a folder by
+    ``build``, which says where it is. ``codes`` are the exit codes that opening it may end with.
     """
 
     suffix: str

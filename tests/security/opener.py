@@ -2,9 +2,9 @@
 
     python -m tests.security.opener [MODULE ...]
 
-A line of JSON comes in for each file, ``{"path": ..., "arguments": [...]}``; a line goes out, `Outcome` as JSON. The watch is
-there before anything of eyeshot is imported, and children fork from a process that has read a good file of each
-format, so that what is written down is what the hostile file asked for.
+A line of JSON comes in for each file, ``{"path": ..., "arguments": [...]}``; a line goes out, `Outcome` as JSON. The
+watch is there before anything of eyeshot is imported, and children fork from a process that has read a good file of
+each format, so that what is written down is what the hostile file asked for.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def command(arguments: list[str]) -> tuple[int, str]:
             code = error.code
         except BaseException as error:  # noqa: BLE001 - told as what it is: a defect
             code = 1
-            print(f"{type(error).__name__}: {error}")
+            printed.write(f"{type(error).__name__}: {error}")
     return int(code or 0), printed.getvalue()
 
 
@@ -81,11 +81,12 @@ def _resident() -> float:
 
 def _child(path: str, arguments: list[str], pipe: int) -> None:
     virtual = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    size = os.stat(path).st_size if os.path.isfile(path) else 0
+    size = Path(path).stat().st_size if Path(path).is_file() else 0
     resource.setrlimit(resource.RLIMIT_AS, (virtual + size + ROOM,) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     before = _resident()
     WATCH.allowed = os.path.realpath(path)
+    WATCH.words = " ".join(arguments)
     WATCH.on = True
     code, output = command(arguments)
     WATCH.on = False
@@ -153,6 +154,8 @@ def warm() -> list[str]:
             code, output = command([*weights.ARGUMENTS, str(path)])
             if code:
                 failed.append(f"weights ({code}): {output}")
+            path.write_bytes(b"\0")
+            command([*weights.ARGUMENTS, str(path)])
     return failed
 
 
@@ -161,10 +164,15 @@ def main() -> None:
     sys.dont_write_bytecode = True
     for name in sys.argv[1:]:
         import_module(name)
-    print(json.dumps(warm()), flush=True)
+    _tell(warm())
     for line in sys.stdin:
         asked = json.loads(line)
-        print(json.dumps(asdict(opened(asked["path"], asked["arguments"]))), flush=True)
+        _tell(asdict(opened(asked["path"], asked["arguments"])))
+
+
+def _tell(answer: object) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

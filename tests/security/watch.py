@@ -10,35 +10,37 @@ import inspect
 import os
 import sys
 import sysconfig
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 QUIET = frozenset(
     "object.__getattr__ object.__setattr__ object.__delattr__ sys._getframe sys._current_frames builtins.id "
-    "gc.get_objects mmap.__new__ cpython._PySys_ClearAuditHooks sys.unraisablehook sys.excepthook".split()
+    "gc.get_objects mmap.__new__ sys.unraisablehook sys.excepthook".split()
 )
 """Events that reach nothing outside of the process."""
 
-_ROOTS = tuple(
-    os.path.realpath(place)
-    for place in {
-        *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")),
-        sys.base_prefix,
-        sys.prefix,
-    }
-    if place
-)
-_SOURCES = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "src", "eyeshot"
-)
-_LOADER = "<frozen importlib._bootstrap_external>"
+_PLACES = {
+    *map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib")),
+    sys.base_prefix,
+    sys.prefix,
+}
+_ROOTS = tuple(os.path.realpath(place) + os.sep for place in _PLACES if place)
+_SOURCES = str(Path(__file__).resolve().parents[2] / "src" / "eyeshot") + os.sep
+_LOADER = "<frozen importlib._bootstrap"
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 class Watch:
-    """Writes down events while it is ``on``; ``allowed`` is the one file that may be opened."""
+    """Writes down events while it is ``on``.
+
+    ``allowed`` is the one file that may be opened, ``words`` what the user wrote, in which calls of factories are parsed.
+    """
 
     def __init__(self) -> None:
         self.on = False
         self.allowed = ""
+        self.words = ""
         self.seen: list[str] = []
         sys.addaudithook(self._hook)
 
@@ -47,48 +49,43 @@ class Watch:
             return
         self.on = False  # what follows calls functions that raise events themselves
         try:
-            if not self._harmless(event, arguments):
+            if not self._harmless(event, arguments, _callers(sys._getframe(1))):
                 self.seen.append(f"{event}{tuple(str(each)[:200] for each in arguments[:3])}")
         finally:
             self.on = True
 
-    def _harmless(self, event: str, arguments: tuple[Any, ...]) -> bool:
-        loading = sys._getframe(3).f_code.co_filename == _LOADER
+    def _harmless(self, event: str, arguments: tuple[Any, ...], callers: tuple[str, str]) -> bool:
+        loading = callers[0].startswith(_LOADER)
         match event, arguments:
             case "open", (int(), *_):
                 return True
-            case "open", (path, mode, flags, *_):
-                writes = isinstance(flags, int) and flags & (
-                    os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-                )
+            case "open", (path, _, flags, *_):
                 here = os.path.realpath(os.fsdecode(path))
-                return not writes and (here == self.allowed or (loading and _ours(here)))
-            case "os.listdir" | "os.scandir", (path, *_):
+                return not flags & _WRITING and (here == self.allowed or (loading and _ours(here)))
+            case "os.listdir" | "marshal.loads", _:
                 return loading
             case "import", (name, *_):
                 return _known(name)
-            case "marshal.loads", _:
-                return loading
             case "exec", (code, *_):
                 return _ours(code.co_filename)
-            case "compile", (_, name, *_):
-                return (
-                    isinstance(name, str)
-                    and _ours(name)
-                    and sys._getframe(3).f_code.co_filename.startswith("<frozen ")
-                )
+            case "compile", (bytes() as source, _) if source.decode() in self.words:
+                return True
+            case "compile", (_, name):
+                # `inspect` parses what functions written in C say of their arguments.
+                return (loading and _ours(str(name))) or callers[1] == inspect.__file__
+            case "os.putenv" | "os.unsetenv", (
+                b"PYDANTIC_DISABLE_PLUGINS",
+                *_,
+            ):  # typer, for every command line
+                return True
             case _:
                 return False
 
 
-def _loads_source(name: object) -> bool:
-    """Whether the import system compiles one of our own files."""
-    return isinstance(name, str) and _ours(name) and sys._getframe(4).f_code.co_filename.startswith("<frozen ")
-
-
-def _reads_signature() -> bool:
-    """Whether `inspect` parses what a function written in C says of its arguments."""
-    return sys._getframe(5).f_code.co_filename == inspect.__file__
+def _callers(frame: FrameType | None) -> tuple[str, str]:
+    """The files of the function that did it, and of the one that called that."""
+    back = frame.f_back if frame else None
+    return frame.f_code.co_filename if frame else "", back.f_code.co_filename if back else ""
 
 
 def _ours(path: str) -> bool:

@@ -114,9 +114,9 @@ def _archives(suffix: str):
         "a member at 2**63": _extra64(suffix),
         "two members of one name": _twins(suffix),
         "1,000 members on the same bytes": _overlapping(suffix),
-        "30,000 members": lambda: _many(suffix, 30_000),
-        "30,000 members, 1 by its own count": lambda: _end(
-            _many(suffix, 30_000), (8, struct.pack("<HH", 1, 1))
+        "21,000 members": lambda: _many(suffix, 21_000),
+        "21,000 members, 1 by its own count": lambda: _end(
+            _many(suffix, 21_000), (8, struct.pack("<HH", 1, 1))
         ),
         "names of 60,000 letters": lambda: _many(suffix, 200, "x" * 60_000 + "{}"),
         "a table of contents at 2**64": _zip64(suffix, offset=(1 << 64) - 1),

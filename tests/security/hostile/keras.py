@@ -289,10 +289,12 @@ CASES = {
         outputs=[["a", 10**30, -5]],
         codes=REFUSED | {4},
     ),
-    "3,000 layers, the last first": Hostile(".keras", lambda: archive(_backwards(3000)), EITHER),
-    "a sum of 3,000 layers, the last first": Hostile(".keras", lambda: archive(_backwards(3000, add=True)), EITHER),
-    "60,000 layers": Hostile(
-        ".keras", lambda: archive(sequential(INPUT, *(layer("ReLU", f"r{n}") for n in range(60_000))))
+    "500 layers, the last first": Hostile(".keras", lambda: archive(_backwards(500)), EITHER),
+    "a sum of 500 layers, the last first": Hostile(
+        ".keras", lambda: archive(_backwards(500, add=True)), EITHER
+    ),
+    "25,000 layers": Hostile(
+        ".keras", lambda: archive(sequential(INPUT, *(layer("ReLU", f"r{n}") for n in range(25_000))))
     ),
     "a tensor of a million numbers in a call": _functional(
         _called(

@@ -21,7 +21,7 @@ NAMES = {
     "markup": "[bold red]conv[/bold red]",
     "markup that never opened": "[/nothing] [link=http://127.0.0.1]x",
     "a page": "<script>alert(1)</script><img src=x onerror=alert(1)>",
-    "a formula": "=HYPERLINK(\"http://127.0.0.1\")",
+    "a formula": '=HYPERLINK("http://127.0.0.1")',
     "a template": "{0.__class__.__init__.__globals__} %s %n $(id) `id`",
     "a path": "../../../etc/passwd",
     "half a character": "conv\ud800",

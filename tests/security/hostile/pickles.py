@@ -77,6 +77,7 @@ CASES = {
         b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }".ljust(127)
         + b"\n"
         + pickled(),
+        REFUSED | {2},
     ),
     "called .pt2": Hostile(".pt2", pickled()),
     "called .keras": Hostile(".keras", pickled()),
