@@ -281,8 +281,25 @@ def test_gradients_with_nan_are_refused_or_left_out():
     field = effective_field(model, images, "last", protocol="replknet")
     assert field.images == 2
     assert any("1 images left out" in note for note in field.notes)
-    with pytest.raises(eyeshot.InputError, match="all 1 images"):
+    with pytest.raises(eyeshot.InputError, match="all 1 images give"):
         effective_field(model, images[1:2], "last", protocol="vmamba")
+
+
+def test_nan_behind_a_rectifier_does_not_pass_for_a_dead_unit():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.ReLU()).eval()
+    nn.init.constant_(model[1].bias, float("nan"))
+    with pytest.raises(eyeshot.InputError, match=r"image 0 gives '2'"):
+        effective_field(model, nets.noise(1, 16), "2")
+
+
+def test_running_statistics_are_left_as_they_were_in_train_mode():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3)).train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    field = effective_field(model, nets.noise(2, 16), "3")
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+    assert model.training
+    assert model[1].training
+    assert any("train mode" in note for note in field.notes)
 
 
 @pytest.mark.parametrize(

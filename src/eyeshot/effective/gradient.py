@@ -56,8 +56,8 @@ def estimate(question: Question) -> Estimate:
         left_out += [seen + int(place) for place in np.flatnonzero(~whole)]
         if left_out and not question.protocol.skips_nan:
             raise InputError(
-                f"image {left_out[0]} gives a gradient with NaN or infinity: {question.target.layer!r} of "
-                f"{question.report.model} overflows there, or divides by 0"
+                f"image {left_out[0]} gives {question.target.layer!r} of {question.report.model}, or its gradient, NaN or "
+                "infinity: something overflows there, or divides by 0"
             )
         dead += int((~found[whole].any(tuple(range(1, found.ndim)))).sum())
         mean.add(found[whole])
@@ -69,8 +69,8 @@ def estimate(question: Question) -> Estimate:
                 break
     if not mean.count:
         raise InputError(
-            f"all {seen} images give gradients with NaN or infinity: {question.target.layer!r} of "
-            f"{question.report.model} overflows, or divides by 0"
+            f"all {seen} images give {question.target.layer!r} of {question.report.model}, or its gradient, NaN or "
+            "infinity: something overflows, or divides by 0"
         )
     whole_map = np.zeros([question.report.input_shape[axis] for axis in question.axes])
     whole_map[gradients.window.slices] = mean.value
@@ -155,7 +155,7 @@ def _notes(
     elif dead:
         yield f"{dead} of {count} images leave the unit dead: their gradient is 0 everywhere"
     if left_out:
-        yield f"{len(left_out)} images left out: their gradients hold NaN or infinity"
+        yield f"{len(left_out)} images left out: they give NaN or infinity"
     if seen < len(question.images):
         yield f"stopped after {seen} of {len(question.images)} images, at a standard error of {question.tolerance:g}"
     window, extents = gradients.window.size, [question.report.input_shape[axis] for axis in question.axes]

@@ -100,6 +100,8 @@ class Gradients:
     def __call__(self, images: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         """The gradient for each image, (images, ...) with the window's extents in the place of the input's.
 
+        It is NaN for images that give the target's region NaN.
+
         Raises
         ------
         InputError
@@ -109,10 +111,11 @@ class Gradients:
             raise InputError(
                 f"images have shape {images.shape[1:]}, the report is about {self._report.input_shape[1:]}"
             )
-        if not self._checked:
-            self._checked = True
-            self._compare(images[:1])
-        parts = [self._gradient(images[k : k + self.batch]) for k in range(0, len(images), self.batch)]
+        with frozen(self._part):
+            if not self._checked:
+                self._checked = True
+                self._compare(images[:1])
+            parts = [self._gradient(images[k : k + self.batch]) for k in range(0, len(images), self.batch)]
         return np.concatenate(parts)
 
     def _tensor(self, images: NDArray[np.floating[Any]], window: Box) -> Tensor:
@@ -129,14 +132,17 @@ class Gradients:
 
     def _gradient(self, images: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
         x = self._tensor(images, self._crop.window).requires_grad_()
-        with frozen(self._part), torch.enable_grad(), explained(self._report.model):
-            scalar = self._scalar(self._region(self._part(x.clone()), self._crop.index))
+        with torch.enable_grad(), explained(self._report.model):
+            region = self._region(self._part(x.clone()), self._crop.index)
+            scalar = self._scalar(region)
             if not scalar.requires_grad:
                 raise InputError(
                     f"nothing between the input and {self._target.layer!r} has a gradient: the target is computed by "
                     "choices (argmax, comparisons, rounding) or does not depend on the input"
                 )
             (gradient,) = torch.autograd.grad(scalar, x)
+            # A rectifier behind NaN has the gradient 0, which would pass for that of a dead unit.
+            gradient[region.isnan().reshape(len(region), -1).any(1)] = torch.nan
         return gradient.cpu().numpy()
 
     def _scalar(self, region: Tensor) -> Tensor:
@@ -175,8 +181,10 @@ def watched_name(report: Report, layer: str) -> str:
 
 @contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
-    """No gradients of parameters are computed."""
+    """No gradients of parameters are computed, and what a forward in train mode writes into buffers is put back."""
     held = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    training = any(module.training for module in model.modules())
+    buffers = [(buffer, buffer.detach().clone()) for buffer in model.buffers() if training]
     for parameter in held:
         parameter.requires_grad_(False)
     try:
@@ -184,3 +192,6 @@ def frozen(model: nn.Module) -> Iterator[None]:
     finally:
         for parameter in held:
             parameter.requires_grad_(True)
+        with torch.no_grad():
+            for buffer, before in buffers:
+                buffer.copy_(before)
