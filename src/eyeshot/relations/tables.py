@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from eyeshot.relations.maps import AxisMap
 
+# The number of phases up to which a map has a law.
+PHASES = 4096
+
 REFLECTIONS = {"reflect": "reflect", "circular": "wrap", "symmetric": "symmetric"}
 
 
@@ -112,12 +115,8 @@ def adaptive(input_size: int, output_size: int) -> AxisMap:
     y = np.arange(output_size)
     starts = y * input_size // output_size
     stops = -((y + 1) * input_size // -output_size)
-    period = output_size // common
-    law = Periodic(
-        input_size // common,
-        tuple(int(s) for s in starts[:period]),
-        tuple(int(s) for s in stops[:period]),
-        at_size=True,
-    )
-    rows = [np.arange(a, b) for a, b in zip(starts, stops, strict=True)]
-    return Table.of_rows(rows, input_size, law)
+    phases = (tuple(ends[: output_size // common].tolist()) for ends in (starts, stops))
+    law = Periodic(input_size // common, *phases, at_size=True) if output_size // common <= PHASES else None
+    indptr = np.concatenate([[0], np.cumsum(stops - starts)])
+    indices = np.arange(indptr[-1]) - np.repeat(indptr[:-1] - starts, stops - starts)
+    return Table(indptr, indices, input_size, law)

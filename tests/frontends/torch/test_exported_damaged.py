@@ -198,3 +198,58 @@ def test_archives_without_a_program(tmp_path):
         archive.writestr("net/models/b.json", "{}")
     with pytest.raises(eyeshot.FileFormatError, match="2 programs"):
         eyeshot.analyze(path)
+
+
+def endless(program):
+    """A loop that ends never, and does nothing."""
+    graph = program["graph_module"]["graph"]
+    truth = {**next(iter(graph["tensor_values"].values())), "dtype": 12, "sizes": [], "strides": []}
+    graph["tensor_values"].update(start=truth, end=truth)
+    same = {name: [{"as_tensor": {"name": "it"}}] for name in ("inputs", "outputs")} | {
+        "nodes": [],
+        "tensor_values": {},
+    }
+    inner = {"name": "", "arg": {"as_graph": {"name": "same", "graph": same}}, "kind": 1}
+    state = {"name": "", "arg": {"as_tensors": [{"name": "start"}]}, "kind": 1}
+    ones = {"target": "torch.ops.aten.ones.default", "inputs": [{"name": "size", "arg": {"as_ints": []}, "kind": 1}],
+            "outputs": [{"as_tensor": {"name": "start"}}], "metadata": {}}  # fmt: skip
+    loop = {"target": "torch.ops.higher_order.while_loop", "inputs": [inner, inner, state],
+            "outputs": [{"as_tensors": [{"name": "end"}]}], "metadata": {}}  # fmt: skip
+    graph["nodes"][:0] = [ones, loop]
+
+
+def nested(program):
+    stack = ";".join(f"{number},m{number},Net" for number in range(200_000))
+    node(program, 0, metadata={"nn_module_stack": stack})
+
+
+def unfolded(program):
+    """Far more windows than the tensor it is said to give."""
+    x = {"name": "self", "arg": {"as_tensor": {"name": "x"}}, "kind": 1}
+    sizes = [{"name": "a", "arg": {"as_int": number}, "kind": 1} for number in (2, 1 << 23, 1)]
+    node(program, 0, target="torch.ops.aten.unfold.default", inputs=[x, *sizes])
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (endless, "UnsafeFileError"),
+        (nested, "UnsafeFileError"),
+        (unfolded, "FileFormatError"),
+        (
+            lambda program: tensor(program, sizes=[{"as_int": 1}, {"as_int": 1 << 23}, {"as_int": 1 << 23}]),
+            "UnsafeFileError",
+        ),
+    ],
+)
+def test_what_would_take_long_is_refused_soon(change, error, file, tmp_path):
+    path = rewritten(file, tmp_path / "net.pt2", change)
+    began = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(getattr(eyeshot, error)):
+            eyeshot.analyze(path)
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - began < 10  # tracing slows it down five times

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from eyeshot.errors import UnsafeFileError
 from eyeshot.frontends.torch.aliases import Node
 from eyeshot.frontends.torch.exported.schema import get, union
 from eyeshot.frontends.torch.trace import ModuleCall, Value
@@ -35,7 +36,7 @@ class _Visit:
     depth: int
     first: int
     last: int
-    given: list[str] = field(default_factory=list)
+    given: dict[str, None] = field(default_factory=dict)
     first_call: int = 0
 
 
@@ -48,7 +49,7 @@ class Hierarchy:
         self._stacks: list[list[tuple[Key, str]]] = []
         self._visits: dict[Key, _Visit] = {}
         for place, node in enumerate(nodes):
-            stack = _stack(node) or (self._stacks[-1] if self._stacks else [])
+            stack = _stack(node, program.budget.limits.depth) or (self._stacks[-1] if self._stacks else [])
             self._stacks.append(stack)
             for depth, (key, kind) in enumerate(stack):
                 visit = self._visits.setdefault(key, _Visit(kind, depth, place, place))
@@ -71,18 +72,17 @@ class Hierarchy:
                 maker = makers.get(name)
                 if maker is not None:
                     for key in inside[maker] - inside[place]:
-                        _append(self._visits[key].given, name)
+                        self._visits[key].given[name] = None
             makers.update(dict.fromkeys(_tensors(get(node, "outputs", list)), place))
         for _, argument in program.outputs:
             for name in _tensors([argument]):
                 if name in makers:
                     for key in inside[makers[name]]:
-                        _append(self._visits[key].given, name)
+                        self._visits[key].given[name] = None
         order = {name: number for number, name in enumerate(makers)}
         for visit in self._visits.values():
-            visit.given.sort(key=order.__getitem__)
-            if not visit.given:
-                visit.given = list(_tensors(get(nodes[visit.last], "outputs", list)))
+            found = sorted(visit.given, key=order.__getitem__)
+            visit.given = dict.fromkeys(found or _tensors(get(nodes[visit.last], "outputs", list)))
 
     def enter(self, place: int, calls: int) -> Key:
         """The innermost module of a node, before it is replayed; ``calls`` are recorded so far."""
@@ -110,18 +110,21 @@ def _parts(visit: _Visit) -> Sequence[str]:
     return known or ([f".{name}" for name in visit.given] if len(visit.given) != 1 else [""])
 
 
-def _append(names: list[str], name: str) -> None:
-    if name not in names:
-        names.append(name)
+def _stack(node: object, deepest: int) -> list[tuple[Key, str]]:
+    """The modules around a node from the outside in, with the number of the call of each, and their classes.
 
-
-def _stack(node: object) -> list[tuple[Key, str]]:
-    """The modules around a node from the outside in, with the number of the call of each, and their classes."""
+    Raises
+    ------
+    UnsafeFileError
+        where there are more than ``deepest``.
+    """
     metadata = get(node, "metadata", dict)
     text = metadata.get("nn_module_stack")
     if not isinstance(text, str) or text.startswith("_empty_nn_module_stack"):
         return []
     stack = []
+    if text.count(";") >= deepest:
+        raise UnsafeFileError(f"modules of the exported program nest {text.count(';') + 1} levels deep")
     for item in text.split(";"):
         key, _, rest = item.partition(",")
         path, _, kind = rest.rpartition(",")

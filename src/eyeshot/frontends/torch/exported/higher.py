@@ -45,7 +45,7 @@ def wrapped(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node]:
     place = next((number for number, item in enumerate(args) if isinstance(item, Subgraph)), None)
     if place is None:
         raise FileFormatError(f"{replay.op} of the exported program has no graph")
-    operands = [item for item in _flat(args[place + 1 :]) if not isinstance(item, str)]
+    operands = [item for item in flat(args[place + 1 :]) if not isinstance(item, str)]
     return _fitting(replay, replay.inner(args[place].record, operands), metas)
 
 
@@ -55,7 +55,7 @@ def cond(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node]:
     condition, branches = args[0], [item for item in args if isinstance(item, Subgraph)]
     if len(branches) != 2:
         raise FileFormatError(f"{replay.op} of the exported program has {len(branches)} graphs, not 2")
-    operands = _flat([item for item in args[1:] if not isinstance(item, Subgraph)])
+    operands = flat([item for item in args[1:] if not isinstance(item, Subgraph)])
     value = replay.value(condition) if isinstance(condition, Node) else None
     known = condition if value is None else value.known
     if known is not None:
@@ -76,7 +76,7 @@ def cond(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node]:
 def scan(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | None:
     """Step after step along the first axis: a state that each step hands on, and what each step gives, stacked."""
     graph, states, inputs = args[0], list(args[1]), list(args[2])
-    more = _flat(args[3:])
+    more = flat(args[3:])
     if not isinstance(graph, Subgraph) or not inputs:
         return None
     given: list[list[Value]] = [[] for _ in metas[len(states) :]]
@@ -92,7 +92,7 @@ def scan(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | Non
 @higher("map_impl", "map")
 def mapped(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | None:
     """The same graph for every index of the first axis, its outputs stacked."""
-    graph, inputs, more = args[0], list(args[1]), _flat(args[2:])
+    graph, inputs, more = args[0], list(args[1]), flat(args[2:])
     if not isinstance(graph, Subgraph) or not inputs:
         return None
     given: list[list[Value]] = [[] for _ in metas]
@@ -106,7 +106,7 @@ def mapped(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | N
 @higher("while_loop")
 def while_loop(replay: Replay, args: list[Any], metas: list[Meta]) -> list[Node] | None:
     """Turn after turn, as long as the condition follows from constants alone."""
-    condition, body, states, more = args[0], args[1], list(args[2]), _flat(args[3:])
+    condition, body, states, more = args[0], args[1], list(args[2]), flat(args[3:])
     if not isinstance(condition, Subgraph) or not isinstance(body, Subgraph):
         return None
     while True:
@@ -130,8 +130,9 @@ def _stacked(replay: Replay, given: list[list[Value]], metas: list[Meta]) -> lis
     ]
 
 
-def _flat(items: list[Any]) -> list[Any]:
-    return [part for item in items for part in (_flat(item) if isinstance(item, list) else [item])]
+def flat(items: list[Any]) -> list[Any]:
+    """Everything in nested lists."""
+    return [part for item in items for part in (flat(item) if isinstance(item, list) else [item])]
 
 
 def _fitting(replay: Replay, found: list[Node], metas: list[Meta]) -> list[Node]:

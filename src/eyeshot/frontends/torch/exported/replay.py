@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from eyeshot.errors import FileFormatError, UnsupportedOpError
@@ -9,9 +10,9 @@ from eyeshot.frontends.torch import aliases
 from eyeshot.frontends.torch.aliases import Group, Node, Step
 from eyeshot.frontends.torch.exported.constants import extent_of
 from eyeshot.frontends.torch.exported.hierarchy import Hierarchy
-from eyeshot.frontends.torch.exported.higher import HIGHER
+from eyeshot.frontends.torch.exported.higher import HIGHER, flat
 from eyeshot.frontends.torch.exported.rules import RULES, SPLITS, VIEWS
-from eyeshot.frontends.torch.exported.schema import Meta, Scope, get, union
+from eyeshot.frontends.torch.exported.schema import VALUES, Meta, Scope, get, union
 from eyeshot.frontends.torch.exported.symbols import Unbound
 from eyeshot.frontends.torch.exported.tape import Tape
 from eyeshot.frontends.torch.trace import Trace, Value
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _KEYWORDS = frozenset(
     ("dtype", "layout", "device", "pin_memory", "memory_format", "alpha", "generator", "scale", "enable_gqa")
 )
+# Numbers up to this are never too large for an op.
+_ODD = 4096
 _NUMBERS = ("_operator.", "math.", "torch.sym_", "builtins.")
 _FUNCTIONAL = {"aten.normal_.default": "aten.normal_functional.default"}
 _AUGMENTED = {"__iand__": "bitwise_and", "__ior__": "bitwise_or", "__ixor__": "bitwise_xor"}
@@ -121,7 +124,6 @@ class Replay:
     ) -> None:
         """Replay every node of a graph; their outputs go to ``env``."""
         for place, record in enumerate(get(graph, "nodes", list)):
-            self._program.budget.node()
             if hierarchy is not None:
                 self.tape.module, self.tape.visit = hierarchy.enter(place, len(self.tape.calls))
             self._node(record, scope, env)
@@ -130,6 +132,7 @@ class Replay:
 
     def inner(self, graph: dict[str, Any], operands: list[Any]) -> list[Node]:
         """Replay a graph that an op of higher order was given, and return its outputs."""
+        self._program.budget.node()
         scope = self._program.scope(graph, self._bound)
         env: dict[str, Node] = {}
         for argument, operand in zip(get(graph, "inputs", list), operands, strict=False):
@@ -156,6 +159,7 @@ class Replay:
         try:
             args, kwargs = _arguments(record, scope, env)
             metas = self._metas(names, args, scope)
+            self._check_arguments(record, args, metas)
         except Unbound as error:
             raise UnsupportedOpError(
                 {f"{self.op} (extents depend on data: {error})": [self._place]}
@@ -172,6 +176,25 @@ class Replay:
                 raise
             scope.found(names[0], shape)
             return [scope.meta(names[0])]
+
+    def _check_arguments(self, record: object, args: list[Any], metas: list[Meta]) -> None:
+        """Refuse numbers that none of the op's tensors is large enough for: a lowering would make tables of that size.
+
+        Raises
+        ------
+        FileFormatError
+            naming the op and the number.
+        """
+        tensors = [part for part in flat(args) if isinstance(part, Node)]
+        shapes = [*(each.shape for each in tensors), *(meta.shape for meta in metas)]
+        most = max(_ODD, *map(prod, shapes))
+        inputs = get(record, "inputs", list)
+        for each, value in zip(inputs, args, strict=False):
+            numbers = [part for part in flat([value]) if isinstance(part, int)]
+            if get(each, "name", str) not in VALUES and any(abs(number) > most for number in numbers):
+                raise FileFormatError(
+                    f"{self.op} at {self._place} is given {max(numbers, key=abs):,}, more than its tensors have elements"
+                )
 
     def _look(self, record: object, scope: Scope, env: Mapping[str, Node]) -> None:
         """Give the number that is taken out of a constant its value."""

@@ -36,7 +36,7 @@ LAYOUTS = {
 MEMORY_FORMATS = {1: "contiguous_format", 2: "channels_last", 3: "channels_last_3d", 4: "preserve_format"}
 
 # Numbers that speak of values; all others are extents, positions or counts.
-_VALUES = frozenset(
+VALUES = frozenset(
     ("end", "stop", "start", "fill_value", "other", "self", "value", "min", "max", "scalar", "s", "alpha")
 )
 
@@ -225,7 +225,7 @@ class Scope:
         if not isinstance(content, int):
             raise FileFormatError(f"argument {name!r} is no whole number: {str(content)[:60]}")
         most = self._budget.limits.extent
-        if abs(content) > most and name not in _VALUES:
+        if abs(content) > most and name not in VALUES:
             raise UnsafeFileError(
                 f"argument {name!r} in {self._budget.name} is {content:,}; extents above {most:,} are refused"
             )
