@@ -64,7 +64,7 @@ def test_published_figures(row):
         assert row.padding is None or last.offset == row.padding[axis]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", [*range(35), 504, 2196])  # the last two have some hundred phases
 def test_the_walk_is_the_law(seed):
     """Interval arithmetic along one path, against the symbolic law of the whole graph."""
     report = eyeshot.analyze(*fitting(Random(seed)))

@@ -15,6 +15,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Literal
 
+from eyeshot.analyses.phases import LIMIT
 from eyeshot.relations import Identity, Window, hull, summary
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     Span = tuple[int, int]
 
 End = Literal["input", "global", "no law", "lost"]
-PHASES = 256
-"""Units followed at once, where they differ in phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ def _units(links: Sequence[Link]) -> int:
             break
         units = lcm(units, periodic.period * jump.denominator)
         jump *= Fraction(periodic.step, periodic.period)
-    return min(units, PHASES)
+    return min(units, LIMIT)
 
 
 def _through(span: Span, periodic: Periodic) -> Span:
