@@ -112,6 +112,8 @@ class Interpreter(Context):
         if op == "name":
             self.names.mark(self.graph, eqn.params["name"], operands[0], eqn)
             return operands
+        if not eqn.outvars:  # it prints, or checks
+            return []
         constant = all(self.is_constant(ref) for ref in operands)
         followed = op in CALLS and op not in LOOPS
         if constant and not followed and all(ref.known is not None for ref in operands):

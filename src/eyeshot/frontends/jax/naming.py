@@ -51,7 +51,8 @@ class Names:
     def at(self, eqn: Any) -> Iterator[None]:
         """While one equation, and those of the jaxprs in it, are lowered."""
         stack = eqn.source_info.name_stack.stack
-        own = tuple(scope.name for scope in stack if type(scope).__name__ == "Scope")
+        scopes = (scope.name for scope in stack if type(scope).__name__ == "Scope")
+        own = tuple(name for name in scopes if "->" not in name)  # einsum calls its scope by its equation
         self._scopes.append(self._scopes[-1] + own)
         try:
             yield

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
+from eyeshot.errors import UnsupportedOpError
 from eyeshot.frontends.jax import loops
 from eyeshot.frontends.jax.context import Context, lowers
 from eyeshot.graph import Ref
@@ -52,6 +53,16 @@ def reduce(ctx: Context, x: Ref, *, axes: Sequence[int], **params: Any) -> Ref:
     if x.cut is not None and absorbing is x.zeroed:
         return reduced(ctx, x, [int(axis) for axis in axes])
     return ctx.reduce(x, [int(axis) for axis in axes], keep=False)
+
+
+@lowers("psum", "pmax", "pmin")
+def across(ctx: Context, *operands: Ref, axes: Sequence[Any], **params: Any) -> list[Ref]:
+    """Each element reads everything along axes that were mapped over; those of several devices are refused."""
+    op = ctx.eqn.primitive.name
+    named = [str(axis) for axis in axes if not isinstance(axis, int)]
+    if named:
+        raise UnsupportedOpError({f"{op} over {', '.join(named)}": ["several devices"]})
+    return [ctx.reduce(x, axes, keep=False) for x in operands]
 
 
 @lowers("argmax", "argmin")
