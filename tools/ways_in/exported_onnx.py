@@ -68,7 +68,11 @@ def export(module: Any, example: Any, path: Path, exporter: str) -> None:
     import torch
 
     logging.disable(logging.ERROR)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         if exporter == "dynamo":
             torch.onnx.export(module, (example,), path, dynamo=True, external_data=False, verbose=False)
@@ -134,14 +138,16 @@ def run(name: str, exporter: str) -> Outcome:
 
 def report(outcomes: list[Outcome]) -> str:
     """The results as Markdown."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     same = sum(each.state == "same" for each in outcomes)
     lines = [
         "# One network, two doors: live and ONNX",
         "",
         f"`python tools/ways_in/exported_onnx.py`, {time.strftime('%Y-%m-%d')}, commit {commit.stdout.strip()}",
         "",
-        f"- {same} of {len(outcomes)} exports agree in size, stride, offset and every box of every row that both sides name.",
+        f"- {same} of {len(outcomes)} exports agree in size, stride, offset and every box of all rows that both sides name.",
         "- Rows: module outputs that both sides name, of those that the live network has.",
         "",
         "| network | exporter | state | rows | units | read, s | what differs |",
@@ -167,14 +173,18 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="forget what is kept")
     options = parser.parse_args()
     STORE.parent.mkdir(exist_ok=True)
-    kept = [] if options.again or not STORE.exists() else [Outcome(**json.loads(line)) for line in STORE.open()]
+    kept = (
+        [] if options.again or not STORE.exists() else [Outcome(**json.loads(line)) for line in STORE.open()]
+    )
     done = {(each.model, each.exporter) for each in kept}
     began = time.monotonic()
     wanted = [] if options.report else options.only or NETWORKS
     with STORE.open("w" if options.again else "a") as store:
         for name in wanted:
             for exporter in options.exporter:
-                if ((name, exporter) in done and not options.only) or time.monotonic() - began > options.seconds:
+                if (
+                    (name, exporter) in done and not options.only
+                ) or time.monotonic() - began > options.seconds:
                     continue
                 outcome = run(name, exporter)
                 kept = [each for each in kept if (each.model, each.exporter) != (name, exporter)] + [outcome]

@@ -1,7 +1,7 @@
 """ONNX graphs run by torch, op by op: an engine that hands NaN on where ONNX Runtime's max-pool drops it.
 
-Written from the operators' definitions (https://onnx.ai/onnx/operators/) alone, and read with the onnx package: nothing here
-is shared with eyeshot. Shapes and indices are computed for real. It has the ops of the files in `test_real_files.py` and of
+Written from the operators' definitions (https://onnx.ai/onnx/operators/) alone, and read with the onnx package: nothing
+here is shared with eyeshot. Shapes and indices are computed for real. It has the ops of the files in `test_real_files.py` and of
 small exports, and says which one it lacks.
 """
 
@@ -44,7 +44,9 @@ def _graph(graph: Any, seen: Values, found: Values, opset: int, given: set[str])
             seen[constant.name] = torch.from_numpy(numpy_helper.to_array(constant).copy())
     for node in graph.node:
         attributes = {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute}
-        attributes = {name: value.decode() if isinstance(value, bytes) else value for name, value in attributes.items()}
+        attributes = {
+            name: value.decode() if isinstance(value, bytes) else value for name, value in attributes.items()
+        }
         if node.op_type == "If":
             branch = attributes["then_branch" if seen[node.input[0]].item() else "else_branch"]
             results = _graph(branch, dict(seen), found, opset, set())
@@ -64,7 +66,9 @@ def _pairs(pads: list[int]) -> list[int]:
     return [amount for axis in reversed(range(half)) for amount in (pads[axis], pads[axis + half])]
 
 
-def _around(x: Tensor, kernel: list[int], strides: list[int], dilations: list[int], pads: Any, auto: str) -> list[int]:
+def _around(
+    x: Tensor, kernel: list[int], strides: list[int], dilations: list[int], pads: Any, auto: str
+) -> list[int]:
     if not auto.startswith("SAME"):
         return list(pads or [0] * 2 * len(kernel))
     low, high = [], []
@@ -76,7 +80,19 @@ def _around(x: Tensor, kernel: list[int], strides: list[int], dilations: list[in
 
 
 @op("Conv")
-def conv(x, w, b=None, *, kernel_shape=None, strides=None, pads=None, dilations=None, auto_pad="NOTSET", group=1, **_):
+def conv(
+    x,
+    w,
+    b=None,
+    *,
+    kernel_shape=None,
+    strides=None,
+    pads=None,
+    dilations=None,
+    auto_pad="NOTSET",
+    group=1,
+    **_,
+):
     rank = x.ndim - 2
     strides, dilations = strides or [1] * rank, dilations or [1] * rank
     wide = F.pad(x, _pairs(_around(x, list(w.shape[2:]), strides, dilations, pads, auto_pad)))
@@ -84,7 +100,9 @@ def conv(x, w, b=None, *, kernel_shape=None, strides=None, pads=None, dilations=
 
 
 @op("ConvTranspose")
-def conv_transpose(x, w, b=None, *, strides=None, pads=None, dilations=None, output_padding=None, group=1, **_):
+def conv_transpose(
+    x, w, b=None, *, strides=None, pads=None, dilations=None, output_padding=None, group=1, **_
+):
     rank = x.ndim - 2
     pads = pads or [0] * 2 * rank
     function = [F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][rank - 1]
@@ -95,7 +113,9 @@ def conv_transpose(x, w, b=None, *, strides=None, pads=None, dilations=None, out
 
 
 @op("MaxPool")
-def max_pool(x, *, kernel_shape, strides=None, pads=None, dilations=None, auto_pad="NOTSET", ceil_mode=0, **_):
+def max_pool(
+    x, *, kernel_shape, strides=None, pads=None, dilations=None, auto_pad="NOTSET", ceil_mode=0, **_
+):
     rank = len(kernel_shape)
     strides, dilations = strides or [1] * rank, dilations or [1] * rank
     pads = _around(x, kernel_shape, strides, dilations, pads, auto_pad)
@@ -110,7 +130,9 @@ def average_pool(x, *, kernel_shape, strides=None, pads=None, auto_pad="NOTSET",
     rank = len(kernel_shape)
     strides = strides or [1] * rank
     wide = F.pad(x, _pairs(_around(x, kernel_shape, strides, [1] * rank, pads, auto_pad)))
-    return [F.avg_pool1d, F.avg_pool2d, F.avg_pool3d][rank - 1](wide, kernel_shape, strides, 0, bool(ceil_mode))
+    return [F.avg_pool1d, F.avg_pool2d, F.avg_pool3d][rank - 1](
+        wide, kernel_shape, strides, 0, bool(ceil_mode)
+    )
 
 
 @op("GlobalAveragePool")
@@ -145,7 +167,9 @@ def softmax(x, *, axis=None, opset, **_):
 
 
 @op("LSTM")
-def lstm(x, w, r, b=None, lengths=None, h=None, c=None, peepholes=None, *, hidden_size, direction="forward", **_):
+def lstm(
+    x, w, r, b=None, lengths=None, h=None, c=None, peepholes=None, *, hidden_size, direction="forward", **_
+):
     assert direction == "forward", direction
     assert lengths is None
     assert peepholes is None
@@ -237,7 +261,9 @@ def slices(x, starts_=None, ends_=None, axes_=None, steps=None, *, starts=None, 
     along = axes or (axes_.tolist() if axes_ is not None else range(len(first)))
     every = steps.tolist() if steps is not None else [1] * len(first)
     for axis, start, end, step in zip(along, first, last, every, strict=True):
-        x = x.index_select(axis, torch.arange(x.shape[axis])[range(*slice(start, end, step).indices(x.shape[axis]))])
+        x = x.index_select(
+            axis, torch.arange(x.shape[axis])[range(*slice(start, end, step).indices(x.shape[axis]))]
+        )
     return x
 
 
@@ -304,8 +330,6 @@ def same(x, *others, **_):
 @op("HardSigmoid")
 def hard_sigmoid(x, *, alpha=0.2, beta=0.5, **_):
     return (alpha * x + beta).clamp(0, 1)
-
-
 
 
 def _reduction(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

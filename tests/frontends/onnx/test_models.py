@@ -16,8 +16,14 @@ from tests.frontends.onnx import onnx_in_torch
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 FIGURES = Path(__file__).parents[2] / "data" / "receptive_fields.csv"
-PROBED = "densenet121 inception_v1 inception_v2 resnet50 shufflenet squeezenet zfnet512".split()  # the others are slow
-TWINS = [("resnet50", "n170", "layer4"), ("vgg19", "n36", "features"), ("densenet121", "n907", "features.norm5")]
+PROBED = (
+    "densenet121 inception_v1 inception_v2 resnet50 shufflenet squeezenet zfnet512".split()
+)  # the others are slow
+TWINS = [
+    ("resnet50", "n170", "layer4"),
+    ("vgg19", "n36", "features"),
+    ("densenet121", "n907", "features.norm5"),
+]
 
 
 @pytest.mark.parametrize("name", PROBED)
@@ -57,12 +63,19 @@ def test_a_published_figure():
 def test_a_light_model_and_its_twin_in_torchvision(name, row, module):
     file = eyeshot.analyze(str(LIGHT / f"light_{name}.onnx"))[row]
     live = eyeshot.analyze(f"torchvision:{name}", (1, 3, 224, 224))[module]
-    assert (file.shape, file.size, file.stride, file.offset) == (live.shape, live.size, live.stride, live.offset)
+    assert (file.shape, file.size, file.stride, file.offset) == (
+        live.shape,
+        live.size,
+        live.stride,
+        live.offset,
+    )
     for one, other in zip(file.boxes()[:2], live.boxes()[:2], strict=True):
         assert all(np.array_equal(*np.broadcast_arrays(a, b)) for a, b in zip(one, other, strict=True))
 
 
 def test_multiply_accumulates_are_those_of_the_networks():
-    found = {name: eyeshot.analyze(str(LIGHT / f"light_{name}.onnx")).cost.macs for name in ("resnet50", "vgg19")}
+    found = {
+        name: eyeshot.analyze(str(LIGHT / f"light_{name}.onnx")).cost.macs for name in ("resnet50", "vgg19")
+    }
     assert found["resnet50"] == 4_089_184_256  # He et al. 2016 and torchvision's table: 4.09 G
     assert found["vgg19"] == 19_632_062_464  # torchvision's table: 19.63 G

@@ -68,16 +68,18 @@ def test_boxes_are_what_nan_reaches(package, name, about, shape, others, probes,
         for position in positions:
             for before in (True, False):
                 poisoned = clean.clone()
-                poisoned.narrow(axis, 0 if before else position, position + 1 if before else shape[axis] - position)[:] = (
-                    torch.nan
-                )
+                poisoned.narrow(
+                    axis, 0 if before else position, position + 1 if before else shape[axis] - position
+                )[:] = torch.nan
                 with plain_kernels(), torch.no_grad():
                     values = onnx_in_torch.run(model, {about: poisoned, **feeds})
                 compared += differing(fields, values, axis, position, before=before)
     assert compared > 1000
 
 
-def differing(fields: dict[str, Any], values: dict[str, Any], axis: int, position: int, *, before: bool) -> int:
+def differing(
+    fields: dict[str, Any], values: dict[str, Any], axis: int, position: int, *, before: bool
+) -> int:
     """Cells compared; asserts that they agree."""
     compared = 0
     for name, field in fields.items():

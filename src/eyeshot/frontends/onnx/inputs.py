@@ -11,7 +11,8 @@ import numpy as np
 from eyeshot.errors import InputError
 from eyeshot.frontends.onnx.context import Context, Item, Value
 from eyeshot.frontends.onnx.elements import Elements
-from eyeshot.frontends.onnx.model import Declared, Dimension, Graph, TensorType, Type, dtype_name
+from eyeshot.frontends.onnx.model import Declared, Dimension, Graph, TensorType, Type
+from eyeshot.frontends.onnx.tensors import dtype_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,8 +62,8 @@ def bind(graph: Graph, ctx: Context, request: Request, doubled: Sequence[int] = 
         bound.items[each.name] = item
     if missing:
         raise InputError(
-            f"{ctx.budget.name} leaves extents of its inputs open: {', '.join(missing)}. Give them: input_size=(1, 3, 224, 224) "
-            "for the first input (--input-size 1,3,224,224), or a shape for each name"
+            f"{ctx.budget.name} leaves extents of its inputs open: {', '.join(missing)}. Give a shape for the first input, "
+            "as in input_size=(1, 3, 224, 224) (--input-size 1,3,224,224), or one for each by its name"
         )
     return bound
 

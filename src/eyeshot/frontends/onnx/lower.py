@@ -19,9 +19,10 @@ from eyeshot.errors import (
 )
 from eyeshot.frontends.onnx.context import LOWERINGS, Context, Item, Value
 from eyeshot.frontends.onnx.elements import Elements, Pool
-from eyeshot.frontends.onnx.model import Attribute, Declared, Function, Graph, Model, Node, dtype_name
+from eyeshot.frontends.onnx.model import Attribute, Declared, Function, Graph, Model, Node
 from eyeshot.frontends.onnx.naming import Record
 from eyeshot.frontends.onnx.scope import Scope
+from eyeshot.frontends.onnx.tensors import dtype_name
 from eyeshot.frontends.onnx.values import EVALUATIONS, Call
 from eyeshot.frontends.onnx.wire import Reader
 from eyeshot.graph import Ref, Tensor

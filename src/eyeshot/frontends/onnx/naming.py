@@ -25,7 +25,7 @@ _LONGEST = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a node of the outermost graph became: tensors ``first:last``, from ``own`` on its outputs, and its ``weights``."""
+    """What a node of the outermost graph became: tensors ``first:last``, its outputs from ``own`` on, and its ``weights``."""
 
     node: Node
     first: int

@@ -44,6 +44,31 @@ class Message:
     place: Span
 
 
+def text(name: str, *, many: bool = False) -> Field:
+    """A field of text."""
+    return int(Kind.TEXT), name, many, None
+
+
+def integer(name: str, *, many: bool = False) -> Field:
+    """A field of whole numbers."""
+    return int(Kind.INTEGER), name, many, None
+
+
+def span(name: str, *, many: bool = False) -> Field:
+    """A field that is left where it is."""
+    return int(Kind.SPAN), name, many, None
+
+
+def one(name: str, kind: type[Message]) -> Field:
+    """A field with a message."""
+    return int(Kind.MESSAGE), name, False, kind
+
+
+def several(name: str, kind: type[Message]) -> Field:
+    """A field with messages."""
+    return int(Kind.MESSAGE), name, True, kind
+
+
 M = TypeVar("M", bound=Message)
 
 _INTEGER, _FLOAT, _TEXT, _MESSAGE, _SPAN = map(int, Kind)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyeshot.frontends.onnx.model import dtype_name
+from eyeshot.frontends.onnx.tensors import dtype_name
 from eyeshot.frontends.onnx.values import Call, evaluates, range_length
 
 Array = NDArray[Any]

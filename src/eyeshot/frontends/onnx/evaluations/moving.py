@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from eyeshot.frontends.onnx.model import Blob
+from eyeshot.frontends.onnx.tensors import Blob
 from eyeshot.frontends.onnx.values import Call, evaluates
 
 Array = NDArray[Any]
@@ -143,7 +143,8 @@ def constant_of_shape(call: Call, shape: Array, *, value: Blob | None = None) ->
 @evaluates("EyeLike")
 def eye(call: Call, x: Array, *, k: int = 0) -> Array:
     """Ones on a diagonal."""
-    return np.eye(*call.shapes[0], k=k).astype(call.dtypes[0])
+    rows, columns = call.shapes[0]
+    return np.eye(rows, columns, k).astype(call.dtypes[0])
 
 
 @evaluates("OneHot")
@@ -152,7 +153,7 @@ def one_hot(call: Call, indices: Array, depth: Array, values: Array, *, axis: in
     count = int(depth.reshape(-1)[0])
     wrapped = np.where(indices < 0, indices + count, indices)
     hot = np.moveaxis(wrapped[..., None] == np.arange(count), -1, axis)
-    return np.where(hot, values[1], values[0])
+    return np.asarray(np.where(hot, values[1], values[0]))
 
 
 @evaluates("Trilu")

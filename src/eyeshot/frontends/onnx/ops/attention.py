@@ -192,10 +192,8 @@ def linear_attention(
     for gate in (decay, beta):
         if gate is None:
             continue
-        gate = split_heads(ctx, gate, kv_num_heads if gate.shape[2] >= kv_num_heads else 1)
-        if gate.shape[1] != kv_num_heads:
-            gate = ctx.broadcast(gate, (gate.shape[0], kv_num_heads, *gate.shape[2:]))
-        gates.append(gate)
+        split = split_heads(ctx, gate, kv_num_heads if gate.shape[2] >= kv_num_heads else 1)
+        gates.append(ctx.broadcast(split, (split.shape[0], kv_num_heads, *split.shape[2:])))
     if decay is not None and past is None:  # the first decay scales an empty state
         gates[0] = ctx.pad(ctx.slice(gates[0], 2, 1, tokens), {2: (1, 0)})
     wide = (*k.shape, v.shape[3])

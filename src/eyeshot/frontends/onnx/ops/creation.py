@@ -9,7 +9,7 @@ import numpy as np
 from eyeshot.errors import FileFormatError
 from eyeshot.frontends.onnx.context import Context, Value, lowers
 from eyeshot.frontends.onnx.elements import Elements
-from eyeshot.frontends.onnx.model import Blob, SparseBlob
+from eyeshot.frontends.onnx.tensors import Blob, SparseBlob
 from eyeshot.frontends.onnx.values import range_length
 from eyeshot.graph import Ref
 
@@ -38,7 +38,7 @@ def constant(ctx: Context, **contents: Any) -> Value:
         if name in contents:
             held = np.asarray(contents[name], dtype)
             spelt = "string" if dtype == "object" else dtype
-            return ctx.typed(ctx.constant(held.shape), spelt, Elements(lambda: held))
+            return ctx.typed(ctx.constant(held.shape), spelt, Elements.of(held, dtype))
     raise FileFormatError(f"{ctx.label} holds nothing")
 
 

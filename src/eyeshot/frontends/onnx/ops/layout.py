@@ -116,10 +116,8 @@ def _sliced(
         raise FileFormatError(f"{ctx.label} slices with a step of 0")
     for axis, start, end, step in zip(places, starts, ends, every, strict=True):
         inside = slice(start, end, step).indices(x.shape[axis])
-        if steady:
-            x = ctx.slice(x, axis, *inside)
-        else:
-            x = ctx.along(x, {axis: (All(), len(range(*inside)))}, reason=DYNAMIC)
+        anywhere = {axis: (All(), len(range(*inside)))}
+        x = ctx.slice(x, axis, *inside) if steady else ctx.along(x, anywhere, reason=DYNAMIC)
     return x
 
 

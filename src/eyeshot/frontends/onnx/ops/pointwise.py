@@ -10,7 +10,7 @@ import numpy as np
 from eyeshot.errors import FileFormatError
 from eyeshot.frontends.compounds import masking
 from eyeshot.frontends.onnx.context import Context, Value, lowers
-from eyeshot.frontends.onnx.model import dtype_name
+from eyeshot.frontends.onnx.tensors import dtype_name
 from eyeshot.graph import Ref
 from eyeshot.graph.builder import broadcast_shape
 

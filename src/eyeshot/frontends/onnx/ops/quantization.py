@@ -6,7 +6,7 @@ from math import prod
 
 from eyeshot.frontends.compounds.products import product
 from eyeshot.frontends.onnx.context import Context, Value, lowers
-from eyeshot.frontends.onnx.model import dtype_name
+from eyeshot.frontends.onnx.tensors import dtype_name
 from eyeshot.graph import Ref
 from eyeshot.relations.tables import stretch
 

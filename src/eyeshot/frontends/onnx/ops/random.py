@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eyeshot.frontends.onnx.context import Context, Value, lowers
-from eyeshot.frontends.onnx.model import dtype_name
+from eyeshot.frontends.onnx.tensors import dtype_name
 from eyeshot.graph import Ref
 from eyeshot.relations import All
 

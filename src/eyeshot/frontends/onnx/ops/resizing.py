@@ -30,7 +30,7 @@ class Axis(NamedTuple):
     """How one axis is resized: extents, output elements an input element, region, and whether a scale was given."""
 
     size: int
-    count: int
+    length: int
     scale: Fraction
     begin: Fraction = Fraction(0)
     end: Fraction = Fraction(1)
@@ -167,7 +167,7 @@ def _by_sizes(
 def _anywhere(ctx: Context, x: Ref, axes: dict[int, Axis]) -> Ref:
     """Resized by numbers computed from data: everything along the axes that change may be read, and the numbers."""
     changed = {
-        a: (All(), axis.count) for a, axis in axes.items() if axis.count != axis.size or axis.scale != 1
+        a: (All(), axis.length) for a, axis in axes.items() if axis.length != axis.size or axis.scale != 1
     }
     steering = [item.ref for item in ctx.inputs[1:] if item is not None and not isinstance(item, list)]
     read = [ctx.reduce(ref, [0], keep=False, summarises=False) for ref in steering if ref.shape]
@@ -183,13 +183,13 @@ def _resized(ctx: Context, x: Ref, axes: dict[int, Axis], *modes: Mode | None) -
         found = [
             amap for mode in modes if mode for each in _lengths(axis, mode) for amap in _maps(each, mode)
         ]
-        if axis.size == axis.count and axis.scale == 1 and axis.begin == 0 and axis.end == 1:
+        if axis.size == axis.length and axis.scale == 1 and axis.begin == 0 and axis.end == 1:
             continue
         amap = found[0]
         for other in found[1:]:
-            if tabulate(other, axis.size, axis.count) != tabulate(amap, axis.size, axis.count):
+            if tabulate(other, axis.size, axis.length) != tabulate(amap, axis.size, axis.length):
                 amap, reason = _either(amap, other, axis), "kernels-differ"
-        maps[place] = (amap, axis.count)
+        maps[place] = (amap, axis.length)
     return ctx.along(x, maps, reason=reason) if maps else x
 
 
@@ -199,13 +199,13 @@ def _lengths(axis: Axis, mode: Mode) -> list[Axis]:
     A scale gives an extent that is no whole number; ONNX's reference aligns by that, ONNX Runtime by the rounded one.
     """
     by_corners = mode.alignment in {"align_corners", "tf_crop_and_resize"}
-    differs = by_corners and axis.by_scale and axis.scale * axis.size != axis.count
+    differs = by_corners and axis.by_scale and axis.scale * axis.size != axis.length
     return [axis, axis._replace(by_scale=False)] if differs else [axis]
 
 
 def _either(one: AxisMap, other: AxisMap, axis: Axis) -> Table:
-    first, second = tabulate(one, axis.size, axis.count), tabulate(other, axis.size, axis.count)
-    rows = [sorted({*first.row(y).tolist(), *second.row(y).tolist()}) for y in range(axis.count)]
+    first, second = tabulate(one, axis.size, axis.length), tabulate(other, axis.size, axis.length)
+    rows = [sorted({*first.row(y).tolist(), *second.row(y).tolist()}) for y in range(axis.length)]
     return Table.of_rows(rows, axis.size, first.law)
 
 
@@ -213,24 +213,24 @@ def _maps(axis: Axis, mode: Mode) -> list[AxisMap]:
     """The map in fractions; where a nearest element is picked, also as single precision picks it."""
     half = Fraction(1, 2)
     step, start = 1 / axis.scale, Fraction(0)
-    length = axis.scale * axis.size if axis.by_scale else Fraction(axis.count)
+    length = axis.scale * axis.size if axis.by_scale else Fraction(axis.length)
     at_size = not axis.by_scale and axis.scale.numerator != 1 != axis.scale.denominator
     match mode.alignment:
         case "half_pixel" | "pytorch_half_pixel":
             start = half * step - half
-            if mode.alignment.startswith("pytorch") and axis.count == 1 and mode.kernel != "cubic":
+            if mode.alignment.startswith("pytorch") and axis.length == 1 and mode.kernel != "cubic":
                 step, start, at_size = Fraction(0), Fraction(0), True
         case "half_pixel_symmetric":
-            wide = Fraction(axis.size, 2) * (1 - axis.count / (axis.scale * (axis.size or 1)))
+            wide = Fraction(axis.size, 2) * (1 - axis.length / (axis.scale * (axis.size or 1)))
             start = wide + half * step - half
         case "tf_half_pixel_for_nn":
             start = half * step
         case "align_corners":
-            step, at_size = Fraction(axis.size - 1) / (length - 1) if axis.count > 1 else Fraction(0), True
+            step, at_size = Fraction(axis.size - 1) / (length - 1) if axis.length > 1 else Fraction(0), True
         case "tf_crop_and_resize":
             step, at_size = Fraction(0), True
             start = half * (axis.begin + axis.end) * (axis.size - 1)
-            if axis.count > 1:
+            if axis.length > 1:
                 step = (axis.end - axis.begin) * Fraction(axis.size - 1) / (length - 1)
                 start = axis.begin * (axis.size - 1)
         case _:
@@ -240,11 +240,11 @@ def _maps(axis: Axis, mode: Mode) -> list[AxisMap]:
         "nothing" if mode.alignment == "tf_crop_and_resize" else "drop" if mode.exclude_outside else "clip"
     )
     exact = sampled(
-        axis.size, axis.count, step, start, mode.kernel, blur=blur, outside=outside, at_size=at_size
+        axis.size, axis.length, step, start, mode.kernel, blur=blur, outside=outside, at_size=at_size
     )
     if mode.kernel in REACH or outside == "nothing":
         return [exact]
-    y = np.arange(axis.count, dtype=np.float32)
+    y = np.arange(axis.length, dtype=np.float32)
     scale = np.float32(axis.scale)
     rounded = y / scale if start == 0 else (y + np.float32(0.5)) / scale - np.float32(0.5)
     if mode.alignment in {"align_corners", "tf_half_pixel_for_nn", "half_pixel_symmetric"} or not step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eyeshot.frontends.onnx.context import Context, Value, lowers
-from eyeshot.frontends.onnx.model import dtype_name
+from eyeshot.frontends.onnx.tensors import dtype_name
 from eyeshot.graph import Ref
 from eyeshot.graph.masks import support
 from eyeshot.relations import All
