@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -41,7 +42,7 @@ def estimate(question: Question) -> Estimate:
     """
     from eyeshot.execution.gradients import Gradients
 
-    gradients = Gradients(question.model, question.report, question.target, memory=question.memory)
+    gradients = Gradients(question.model, question.report, question.target, memory=question.memory // 2)
     mean = Mean()
     left_out: list[int] = []
     dead = seen = 0
@@ -123,9 +124,12 @@ def _cancels(question: Question, image: NDArray[np.float32], gradient: NDArray[n
 
 
 def _batch(question: Question, gradients: Gradients) -> int:
-    """Images at once: as many as run within memory, if holding them takes no more than a quarter of it."""
-    bytes_each = 4 * int(np.prod(question.report.input_shape[1:]))
-    return max(1, min(gradients.batch, question.memory // 4 // bytes_each))
+    """Images at once: half of the memory is for activations, half for the images and what is made of their gradients."""
+    shape = question.report.input_shape
+    image = prod(shape[1:])
+    run = image // prod(shape[axis] for axis in question.axes) * gradients.window.volume
+    # Images and gradients in single precision, gradients and their absolute values in double.
+    return max(1, min(gradients.batch, question.memory // 2 // (4 * image + 20 * run)))
 
 
 def _contributions(gradients: NDArray[np.floating[Any]], question: Question) -> NDArray[np.float64]:
