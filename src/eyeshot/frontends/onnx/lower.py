@@ -92,9 +92,11 @@ class Lowering:
         if isinstance(item, list):
             for place, part in enumerate(item):
                 self._output(f"{name}.{place}", part)
-        elif item is not None:
+        elif isinstance(item, Value):
             self.ctx.graph.outputs[name] = plain(self.ctx, item.ref).node
             self.ctx.graph.dtypes[name] = item.dtype
+        elif item is not None:
+            raise FileFormatError(f"{self.budget.name}: the output {name!r} holds what is no tensor")
 
     def _refuse_unknown(self) -> None:
         """Raise for ops without a rule and without a body, all at once."""
