@@ -30,8 +30,12 @@ def main() -> int:
     """Check what is asked for; the exit status is 1 where a rule misses something, or a test has no answer."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default=".*", help="tests whose name matches this expression; no report")
-    parser.add_argument("--again", action="store_true", help="also what is stored from this commit")
-    parser.add_argument("--seconds", type=float, default=0.5, help="processor time that perturbations may take")
+    parser.add_argument(
+        "--again", help="also tests that match and are done; other commits' answers stand else"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, help="processor time that perturbations may take"
+    )
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument(
         "--report", action="store_true", help="write the pages of what is stored, do nothing else"
@@ -44,9 +48,13 @@ def main() -> int:
     fingerprint = f"onnx {onnx.__version__} {commit}"
     whole = options.only == ".*"
     names = [name for name in everything() if re.fullmatch(options.only, name)]
-    jobs = [Job(name, (name, options.seconds), fingerprint) for name in names]
-    if whole and options.again:
-        STORE.unlink(missing_ok=True)
+    held = {name: outcome for name, outcome in stored(STORE).items() if outcome.status == "done"}
+    if options.again:
+        held = {name: outcome for name, outcome in held.items() if not re.search(options.again, name)}
+    jobs = [
+        Job(name, (name, options.seconds), held[name].fingerprint if name in held else fingerprint)
+        for name in names
+    ]
     outcomes = {}
     for outcome in run(
         check_named,

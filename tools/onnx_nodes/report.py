@@ -93,7 +93,8 @@ def _results(outcomes: Mapping[str, Outcome]) -> str:
 
 
 def _opening(outcomes: Mapping[str, Outcome]) -> list[str]:
-    made = ", ".join(sorted({outcome.fingerprint for outcome in outcomes.values()}))
+    commits = Counter(outcome.fingerprint for outcome in outcomes.values()).most_common()
+    made = ", ".join(name if len(commits) == 1 else f"{name} ({count} of them)" for name, count in commits)
     seconds = sum(outcome.seconds for outcome in outcomes.values())
     return [
         "# ONNX node tests",
