@@ -13,7 +13,7 @@ LEAKS = {
     "conv_general_dilated": "a NaN in a weight meets the zeros around and between elements, and 0 times NaN is NaN",
 }
 """Groups in which NaN is not believed."""
-SINGULAR = "singularity"
+SINGULAR = ("singularity", "inf_nan")
 """In the name of a case whose inputs are fixed where a function has no finite value, so that nothing changes it."""
 
 BLIND = {
