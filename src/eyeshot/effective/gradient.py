@@ -128,8 +128,8 @@ def _batch(question: Question, gradients: Gradients) -> int:
     shape = question.report.input_shape
     image = prod(shape[1:])
     run = image // prod(shape[axis] for axis in question.axes) * gradients.window.volume
-    # Images and gradients in single precision, gradients and their absolute values in double.
-    return max(1, min(gradients.batch, question.memory // 2 // (4 * image + 20 * run)))
+    # Numbers of 4 bytes: the image, two copies of what is run, two of its gradient, and what the protocol makes of that.
+    return max(1, min(gradients.batch, question.memory // 2 // (4 * image + 24 * run)))
 
 
 def _contributions(gradients: NDArray[np.floating[Any]], question: Question) -> NDArray[np.float64]:
@@ -137,7 +137,7 @@ def _contributions(gradients: NDArray[np.floating[Any]], question: Question) -> 
     others = [axis for axis in range(1, gradients.ndim) if axis not in question.axes]
     ordered = gradients.transpose(0, *others, *question.axes)
     channels = ordered.reshape(len(ordered), -1, *ordered.shape[1 + len(others) :])
-    return question.protocol.contribution(channels.astype(np.float64))
+    return question.protocol.contribution(channels)
 
 
 def _finite(batch: NDArray[np.float32], gradients: Gradients, question: Question, seen: int) -> None:

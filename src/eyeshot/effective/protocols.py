@@ -58,7 +58,7 @@ class Protocol:
     """
 
     name: str
-    contribution: Callable[[Map], Map]
+    contribution: Callable[[NDArray[np.floating[Any]]], Map]
     finish: Callable[[Map], Map]
     reduce: Literal["sum", "mean"] = "sum"
     rectified: bool = False
@@ -69,16 +69,16 @@ class Protocol:
     around_center: bool = False
 
 
-def _absolute(gradients: Map) -> Map:
-    return np.asarray(np.abs(gradients).mean(1))
+def _absolute(gradients: NDArray[np.floating[Any]]) -> Map:
+    return np.asarray(np.abs(gradients).mean(1, dtype=np.float64))
 
 
-def _positive(gradients: Map) -> Map:
-    return np.asarray(gradients.clip(0).sum(1))
+def _positive(gradients: NDArray[np.floating[Any]]) -> Map:
+    return np.asarray(gradients.clip(0).sum(1, dtype=np.float64))
 
 
-def _signed(gradients: Map) -> Map:
-    return np.asarray(gradients.mean(1).clip(0))
+def _signed(gradients: NDArray[np.floating[Any]]) -> Map:
+    return np.asarray(gradients.mean(1, dtype=np.float64).clip(0))
 
 
 def _by_total(mean: Map) -> Map:
