@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: help setup demo test lint format bench random-networks zoo verify-zoo zoo-families conformance mutants \
+.PHONY: help setup demo test lint format bench bench-effective random-networks zoo verify-zoo zoo-families conformance mutants \
 	onnx-nodes jax-harness ways-in fuzz clean
 .DEFAULT_GOAL := help
 
@@ -39,6 +39,10 @@ format: $(STAMP) ## rewrite the sources the way lint wants them
 bench: $(STAMP) ## the promised ratios, all measured in one run
 	$(BIN)/pip install --quiet 'asdex>=0.5'
 	$(BIN)/python benchmarks/run.py
+
+bench-effective: $(STAMP) ## effective fields and occlusion against plain and tuned peers
+	$(BIN)/pip install --quiet --no-deps 'captum>=0.7'
+	$(BIN)/python benchmarks/effective.py
 
 mutants: $(STAMP) ## 400 small faults in relations and engine, to be noticed by the tests; goes on where it stopped
 	$(BIN)/python -m tools.mutants --workers 2

@@ -21,6 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import files
 import pattern
 from report import HEADS, Row, Work, alternate, faster, markdown, within
 from rich.console import Console
@@ -283,6 +284,7 @@ def measure(rounds: int) -> tuple[list[Row], Parts, list[tuple[str, float]]]:
         found = parts(other, copy.deepcopy(other).to("meta"), size, max(1, rounds // 2))
         rows += shares(name, found, 1, 0.5)
     rows += pattern.rows(max(1, rounds // 4))
+    rows += files.rows(rounds)
     rows += of_the_zoo(FAMILIES_TABLE, ["boxes", "law"], 1)
     rows += of_the_zoo(FAMILIES_TABLE, ["sets"], 0.5)
     rows += of_the_zoo(ZOO_TABLE, ["mask"], 3, 0.5)
