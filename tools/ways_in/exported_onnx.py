@@ -131,6 +131,8 @@ def run(name: str, exporter: str) -> Outcome:
             file = eyeshot.analyze(str(path))
             outcome.seconds = round(time.perf_counter() - began, 3)
             compare(live, file, outcome)
+    except torch.onnx.errors.OnnxExporterError as error:
+        outcome.state, outcome.problem = "not exported", f"{type(error).__name__} of torch.onnx"
     except Exception as error:  # noqa: BLE001 - a campaign goes on
         outcome.state, outcome.problem = type(error).__name__, str(error).strip()[:300]
     return outcome
@@ -141,13 +143,16 @@ def report(outcomes: list[Outcome]) -> str:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    same = sum(each.state == "same" for each in outcomes)
+    exported = [each for each in outcomes if each.state != "not exported"]
+    same = sum(each.state == "same" for each in exported)
     lines = [
         "# One network, two doors: live and ONNX",
         "",
         f"`python tools/ways_in/exported_onnx.py`, {time.strftime('%Y-%m-%d')}, commit {commit.stdout.strip()}",
         "",
-        f"- {same} of {len(outcomes)} exports agree in size, stride, offset and every box of all rows that both sides name.",
+        f"- {same} of {len(exported)} exports of {len({each.model for each in exported})} networks agree in size, stride, "
+        f"offset and every box of all rows that both sides name. {len(outcomes) - len(exported)} that PyTorch could not "
+        "export.",
         "- Rows: module outputs that both sides name, of those that the live network has.",
         "",
         "| network | exporter | state | rows | units | read, s | what differs |",
@@ -176,7 +181,8 @@ def main() -> None:
     kept = (
         [] if options.again or not STORE.exists() else [Outcome(**json.loads(line)) for line in STORE.open()]
     )
-    done = {(each.model, each.exporter) for each in kept}
+    kept = list({(each.model, each.exporter): each for each in kept}.values())
+    done = {(each.model, each.exporter) for each in kept if each.state in {"same", "not exported"}}
     began = time.monotonic()
     wanted = [] if options.report else options.only or NETWORKS
     with STORE.open("w" if options.again else "a") as store:
@@ -193,7 +199,7 @@ def main() -> None:
                 print(outcome.model, exporter, outcome.state, f"{outcome.rows}/{outcome.modules}", outcome.seconds,
                       outcome.problem or outcome.differing[:2], flush=True)  # fmt: skip
     RESULT.write_text(report(kept), encoding="utf-8")
-    if any(each.state != "same" for each in kept):
+    if any(each.state not in {"same", "not exported"} for each in kept):
         sys.exit(1)
 
 

@@ -1,8 +1,8 @@
 """ONNX graphs run by torch, op by op: an engine that hands NaN on where ONNX Runtime's max-pool drops it.
 
 Written from the operators' definitions (https://onnx.ai/onnx/operators/) alone, and read with the onnx package: nothing
-here is shared with eyeshot. Shapes and indices are computed for real. It has the ops of the files in `test_real_files.py` and of
-small exports, and says which one it lacks.
+here is shared with eyeshot. Shapes and indices are computed for real. It has the ops of the files in
+`test_real_files.py`, and a KeyError names one that it lacks.
 """
 
 from __future__ import annotations

@@ -39,8 +39,10 @@ def conv(**attributes):
 
 def test_messages_are_read_as_protobuf_reads_them():
     """Attributes of every type, packed and unpacked numbers, names and shapes."""
-    node = helper.make_node("Op", ["a", "", "b"], ["y"], name="n", domain="d", i=-3, f=0.5, s="text", ints=[1, -2, 1 << 40],
-                            floats=[0.25, -1.0], strings=["one", "two"], t=numpy_helper.from_array(np.arange(3)))  # fmt: skip
+    node = helper.make_node(
+        "Op", ["a", "", "b"], ["y"], name="n", domain="d", i=-3, f=0.5, s="text", ints=[1, -2, 1 << 40],
+        floats=[0.25, -1.0], strings=["one", "two"], t=numpy_helper.from_array(np.arange(3)),
+    )  # fmt: skip
     model = made(
         [node], {"a": [1, "n", None], "b": []}, [numpy_helper.from_array(np.eye(2, dtype=np.float16), "k")]
     )
@@ -176,7 +178,7 @@ BOMBS = {
     "range": made(
         [helper.make_node("Range", ["a", "b", "c"], ["z"]), helper.make_node("Add", ["x", "z"], ["y"])],
         {"x": [1]},
-        [numpy_helper.from_array(np.array(each, np.float32), name) for name, each in zip("abc", (0, 1e30, 1e-9), strict=True)],
+        [numpy_helper.from_array(np.float32(each), name) for name, each in zip("abc", (0, 1e30, 1e-9), strict=True)],
     ),
     "local response": made([helper.make_node("LRN", ["x"], ["y"], size=1 << 40)], {"x": [1, 4, 2, 2]}),
     "negative window": conv(pads=[-9, -9, -9, -9]),

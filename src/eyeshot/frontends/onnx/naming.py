@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 SCOPES = "pkg.torch.onnx.name_scopes"
 CLASSES = "pkg.torch.onnx.class_hierarchy"
+Scopes = list[tuple[str, str]]
+"""Modules as path and class ("" where the exporter doesn't say)."""
 _QUOTED = re.compile(r"'([^']*)'")
 _LONGEST = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a node of the outermost graph became: tensors ``first:last``, its outputs from ``own`` on, and its ``weights``."""
+    """What a node of the outermost graph became: tensors ``first:last``, from ``own`` on its outputs; its ``weights``."""
 
     node: Node
     first: int
@@ -52,7 +54,7 @@ def modules(graph: Graph, records: Sequence[Record]) -> None:
     """Add a row for every module, or for every node where less than half of them tell which module they belong to."""
     if not records:
         return
-    scopes = [_scopes(record.node) for record in records]
+    scopes: list[Scopes | None] = [_scopes(record.node) for record in records]
     if sum(map(bool, scopes)) * 2 < len(records):
         scopes = [
             [(record.node.name or graph.tensors[record.own].name, record.node.op)] for record in records
@@ -82,15 +84,19 @@ def modules(graph: Graph, records: Sequence[Record]) -> None:
         )
 
 
-def _calls(records: Sequence[Record], scopes: Sequence[list[tuple[str, str]]]) -> list[_Open]:
+def _calls(records: Sequence[Record], scopes: Sequence[Scopes | None]) -> list[_Open]:
     """Calls of modules as they finish: one opens with its first node and closes where one of another module follows."""
     opened = [_Open("", "", 0)]
     finished: list[_Open] = []
     for record, scope in zip(records, scopes, strict=True):
-        paths = [path for path, _ in scope]
-        while scope and len(opened) > 1 and (opened[-1].path not in paths or _single(opened[-1], paths)):
+        paths = [path for path, _ in scope or ()]
+        while (
+            scope is not None
+            and len(opened) > 1
+            and (opened[-1].path not in paths or _single(opened[-1], paths))
+        ):
             finished.append(opened.pop())
-        for path, kind in scope:
+        for path, kind in scope or ():
             if all(each.path != path for each in opened):
                 opened[-1].inner = True
                 opened.append(_Open(path, kind, record.first))
@@ -106,8 +112,8 @@ def _single(call: _Open, paths: Sequence[str]) -> bool:
     return bool(call.ops) and not call.inner and call.kind == call.ops[0] and paths[-1] == call.path
 
 
-def _scopes(node: Node) -> list[tuple[str, str]]:
-    """The modules that a node lies in, outermost first, as path and class (where the exporter says it)."""
+def _scopes(node: Node) -> Scopes | None:
+    """The modules that a node lies in, outermost first; None where nobody says."""
     found = _properties(node)
     if SCOPES in found:
         paths = _QUOTED.findall(found[SCOPES])[:-1]
@@ -115,14 +121,14 @@ def _scopes(node: Node) -> list[tuple[str, str]]:
         kinds += [""] * (len(paths) - len(kinds))
         return [(path, kind) for path, kind in zip(paths, kinds, strict=False) if path]
     if "/" not in node.name:
-        return []
+        return None
     parts = [part for part in node.name.partition(";")[0].split("/") if part]
     return _listed(parts[:-1]) if node.name.startswith("/") else _nested(parts, node.op)
 
 
-def _listed(parts: Sequence[str]) -> list[tuple[str, str]]:
+def _listed(parts: Sequence[str]) -> Scopes:
     """PyTorch's, where a module in a list has the list's name before its own: /layer1/layer1.0/conv1/Conv."""
-    scopes: list[tuple[str, str]] = []
+    scopes: Scopes = []
     before = path = ""
     for part in parts:
         inside = before and part.startswith(f"{before}.")
@@ -132,7 +138,7 @@ def _listed(parts: Sequence[str]) -> list[tuple[str, str]]:
     return scopes
 
 
-def _nested(parts: Sequence[str], op: str) -> list[tuple[str, str]]:
+def _nested(parts: Sequence[str], op: str) -> Scopes:
     """TensorFlow's, where operators lie in modules under names of their own: model/conv1/BiasAdd."""
     paths = [".".join(parts[: depth + 1]) for depth in range(len(parts))]
     return [*((path, "") for path in paths[:-1]), (paths[-1], op)]
@@ -142,6 +148,6 @@ def _properties(node: Node) -> dict[str, str]:
     found = {}
     for start, stop in node.properties:
         if stop - start < _LONGEST:
-            pair = Reader(node.data, node.name, 16, 1).read(Pair, start, stop)
+            pair = Reader(node.data, node.name, stop - start + 16, 1).read(Pair, start, stop)
             found[pair.key] = pair.value
     return found

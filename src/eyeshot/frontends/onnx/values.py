@@ -89,4 +89,4 @@ def range_length(start: Any, limit: Any, delta: Any) -> int:
     first, last, step = (np.asarray(each).reshape(-1)[0].item() for each in (start, limit, delta))
     if not step or not np.isfinite([first, last, step]).all():
         raise ValueError(f"a range from {first} to {last} in steps of {step} has no length")
-    return max(0, int(ceil((last - first) / step)))
+    return int(max(0, ceil((last - first) / step)))
