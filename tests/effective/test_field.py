@@ -372,6 +372,40 @@ def test_only_modules_are_measured():
         effective_field(nets.seeded(nets.Gated), 1, weights="x.safetensors")
     with pytest.raises(eyeshot.ModelReferenceError):
         effective_field("timm:nothing_such", 1)
+    with pytest.raises(eyeshot.InputError, match="two images"):
+        effective_field("torchvision:raft_small", 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_models_of_other_precisions(dtype):
+    model, images = nets.seeded(nets.Dilated), nets.noise(2, 32)
+    single = effective_field(model, images, "last")
+    other = effective_field(model.to(dtype), images, "last")
+    assert np.abs(single.map - other.map).max() < (1e-5 if dtype == torch.float64 else 0.1) * single.map.max()
+
+
+def test_the_second_call_of_a_module_is_a_layer_of_its_own():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = nn.Conv2d(3, 3, 3, padding=1)
+
+        def forward(self, x):
+            return self.block(torch.tanh(self.block(x)))
+
+    torch.manual_seed(0)
+    model = Twice().eval()
+    assert [
+        effective_field(model, nets.noise(1, 16), layer).theoretical for layer in ("block", "block:1")
+    ] == [3, 5]
+
+
+def test_what_later_ops_write_in_place_is_not_seen():
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 4, 3)
+    alone = effective_field(nn.Sequential(conv).eval(), nets.noise(1, 16), "0")
+    before = effective_field(nn.Sequential(conv, nn.ReLU(inplace=True)).eval(), nets.noise(1, 16), "0")
+    assert np.array_equal(alone.map, before.map)
 
 
 def test_random_weights_are_said():

@@ -153,6 +153,11 @@ def module_of(model: Any, weights: str | None) -> tuple[Any, list[str], tuple[in
         from eyeshot.frontends.torch.zoo import load
 
         loaded = load(model, weights, initialised=True)
+        if loaded.takes != "tensor":
+            raise InputError(
+                f"{model!r} takes {'a list of images' if loaded.takes == 'images' else 'two images'}: wrap it in a module "
+                "that takes one batch"
+            )
         return loaded.model, [] if weights else ["random weights: weights= loads others"], loaded.input_size
     if weights is not None:
         raise InputError(

@@ -143,7 +143,8 @@ class Gradients:
             (gradient,) = torch.autograd.grad(scalar, x)
             # A rectifier behind NaN has the gradient 0, which would pass for that of a dead unit.
             gradient[region.isnan().reshape(len(region), -1).any(1)] = torch.nan
-        return gradient.cpu().numpy()
+        precise = gradient if gradient.dtype in {torch.float32, torch.float64} else gradient.float()
+        return precise.cpu().numpy()
 
     def _scalar(self, region: Tensor) -> Tensor:
         if self._target.function is not None:
