@@ -50,6 +50,8 @@ class Context(Builder):
         super().__init__()
         self.functions: list[str] = []
         """Names of the jitted functions that are being followed, outermost first."""
+        self.real: set[int] = set()
+        """Nodes whose real numbers were taken for complex ones."""
 
     def follow(self, jaxpr: ClosedJaxpr, operands: Sequence[Ref], name: str = "") -> list[Ref]:
         """Lower the equations of an inner jaxpr; what it computes alone is called ``name``."""

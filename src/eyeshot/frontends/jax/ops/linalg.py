@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from jax.lax import FftType
 
 from eyeshot.frontends.jax.context import Context, lowers
 from eyeshot.graph import Ref
@@ -71,13 +72,14 @@ def of_matrices(ctx: Context, matrices: list[Ref] | tuple[Ref, ...]) -> list[Ref
 
 @lowers("fft")
 def fourier(ctx: Context, x: Ref, *, fft_type: Any, fft_lengths: Any, **params: Any) -> Ref:
-    """Each coefficient reads everything along the transformed axes that is used."""
-    shape, rank = ctx.output_shape, len(fft_lengths)
-    axes = range(len(shape) - rank, len(shape))
-    out = ctx.along(x, {axis: (All(), shape[axis]) for axis in axes})
-    real = "IRFFT" in str(fft_type)
-    return (
-        ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")
-        if real and not ctx.is_constant(out)
-        else out
+    """Each coefficient reads everything along the transformed axes.
+
+    Numbers from real coefficients are sums of cosines, of which some are 0, and counted still.
+    """
+    shape = ctx.output_shape
+    out = ctx.along(
+        x, {axis: (All(), shape[axis]) for axis in range(len(shape) - len(fft_lengths), len(shape))}
     )
+    if FftType(fft_type) != FftType.IRFFT or x.node not in ctx.real:
+        return out
+    return ctx.add(Pointwise(), (out,), out.shape, "zero-coefficient")

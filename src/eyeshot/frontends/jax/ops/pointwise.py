@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from jax import numpy as jnp
+
 from eyeshot.frontends.compounds import masking
 from eyeshot.frontends.jax.context import Context, lowers
 from eyeshot.graph import Ref
@@ -21,7 +24,7 @@ ZERO_AT_ZERO = frozenset(
     "abs asin asinh atan cbrt ceil conj erf expm1 floor imag log1p neg real round sign sin sqrt square tan tanh".split()
 )
 ZERO_AT_MINUS_INFINITY = frozenset("exp exp2 logistic".split())
-SAME = "convert_element_type copy stop_gradient reduce_precision device_put optimization_barrier".split()
+SAME = "copy stop_gradient reduce_precision device_put optimization_barrier".split()
 
 
 @lowers(*POINTWISE)
@@ -48,6 +51,15 @@ def integer_pow(ctx: Context, x: Ref, *, y: int) -> Ref:
 def same(ctx: Context, *operands: Ref, **params: Any) -> list[Ref]:
     """The tensors themselves, with what is known of them."""
     return list(operands)
+
+
+@lowers("convert_element_type")
+def convert(ctx: Context, x: Ref, *, new_dtype: Any, **params: Any) -> Ref:
+    """The tensor itself, with what is known of it."""
+    given = ctx.eqn.invars[0].aval.dtype
+    if jnp.issubdtype(new_dtype, np.complexfloating) and not jnp.issubdtype(given, np.complexfloating):
+        ctx.real.add(x.node)
+    return x
 
 
 @lowers("add", "add_any")
