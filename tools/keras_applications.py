@@ -1,9 +1,10 @@
-"""Every model of keras.applications: is it answered, and are boxes what NaN says? `python -m tools.keras_applications`.
+"""Models of keras.applications: are they answered, and are boxes what NaN says? `python -m tools.keras_applications`.
 
 One model of each family is probed: NaN is put into all of its input up to a position (or from it on), and every unit of
 every layer has to be NaN exactly where its box says that it reads there. NASNetMobile needs KERAS_BACKEND=jax; it is not
 probed.
-Writes results/keras_applications.md. `--names` takes some models, `--unprobed` leaves the probe out.
+Writes results/keras_applications.md. `--names` takes some models, `--all` every one;
+`--unprobed` leaves the probe out.
 """
 
 from __future__ import annotations
@@ -154,12 +155,13 @@ def main() -> None:
     """Run the campaign."""
     warnings.simplefilter("ignore")
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--names", nargs="*", default=names())
+    parser.add_argument("--names", nargs="*", default=PROBED)
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--unprobed", action="store_true")
     parser.add_argument("--output", type=Path, default=ROOT / "results" / "keras_applications.md")
     options = parser.parse_args()
     rows = []
-    for name in options.names:
+    for name in names() if options.all else options.names:
         rows.append(run(name, probe=not options.unprobed))
         print(rows[-1], file=sys.stderr, flush=True)
     options.output.write_text(page(rows))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any, TypeVar, assert_never
 
-from eyeshot.errors import UnsafeFileError
+from eyeshot.errors import InputError, UnsafeFileError
 from eyeshot.frontends.keras.options import Options
 from eyeshot.graph import Builder, Ref
 from eyeshot.relations import All, Identity, Prefix, Suffix, Table, Window
@@ -26,7 +26,7 @@ PASSING_MASKS: set[str] = set()
 UNKNOWN = "unknown-op"
 
 LONGEST_TABLE = 1 << 20
-"""Most outputs along an axis whose places are worked out one by one (resized, repeated, padded by reflection)."""
+"""Most outputs along an axis whose places are worked out one by one (repeated, padded by reflection)."""
 
 MOST_READ = 1 << 24
 """Most elements that all outputs along one axis read together."""
@@ -125,6 +125,18 @@ class Context(Builder):
                 )
         return super().along(x, maps, summarises=summarises, reason=reason)
 
+    def contract(self, subscripts: str, *operands: Ref, support: tuple[str, str, Table] | None = None) -> Ref:
+        """As in `Builder`, with the extents compared."""
+        extents: dict[str, int] = {}
+        for term, ref in zip(subscripts.split("->", maxsplit=1)[0].split(","), operands, strict=True):
+            for label, n in zip(term, ref.shape, strict=True):
+                if extents.setdefault(label, n) != n:
+                    shapes = ", ".join(str(each.shape) for each in operands)
+                    raise InputError(
+                        f"{self.options.where} multiplies {shapes} along axes of {extents[label]} and {n}"
+                    )
+        return super().contract(subscripts, *operands, support=support)
+
     def dynamic(self, x: Ref, axes: Sequence[int], *index: Ref, shape: tuple[int, ...], reason: str) -> Ref:
         """Positions computed from data: everything of ``x`` along ``axes``, and the index itself; sound, flagged."""
         kept = {axis % len(x.shape) for axis in axes}
@@ -160,17 +172,17 @@ def tensors_in(items: Any) -> list[Ref]:
     return [ref for item in items for ref in tensors_in(item)]
 
 
-def bounded(extent: int, where: str) -> int:
+def bounded(extent: int, where: str, most: int = LONGEST_TABLE) -> int:
     """An extent that a table is about to be made for, row by row.
 
     Raises
     ------
     UnsafeFileError
-        where it is beyond `LONGEST_TABLE`.
+        where it is beyond ``most``.
     """
-    if extent > LONGEST_TABLE:
+    if extent > most:
         raise UnsafeFileError(
-            f"{where} asks for {extent} elements along one axis, each with a place of its own to read: more than "
-            f"{LONGEST_TABLE} are not read"
+            f"{where} asks for {extent} elements along one axis, each with a place of its own to read: more than {most} "
+            "are not read"
         )
     return extent

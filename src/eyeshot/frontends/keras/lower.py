@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from eyeshot.errors import FileFormatError, InputError, UnsupportedOpError
+from eyeshot.errors import FileFormatError, GraphError, InputError, UnsupportedOpError
 from eyeshot.frontends.files import Budget
 from eyeshot.frontends.keras.configuration import LayerEntry, history, inner
 from eyeshot.frontends.keras.context import LOWERINGS
@@ -19,6 +19,7 @@ from eyeshot.frontends.keras.refused import REFUSED
 from eyeshot.frontends.keras.values import Held
 from eyeshot.frontends.keras.walk import INPUT, ShapeOf, Walker, layers_of
 from eyeshot.graph import Graph
+from eyeshot.graph.verify import verify
 
 Shape = tuple[int | None, ...]
 
@@ -81,7 +82,17 @@ def lower(
         held[each.name] = Held(walker.ctx.input(each.name, shape), each.dtype)
     given: Any = held if root.kind != "Sequential" else next(iter(held.values()))
     graph = walker.graph(root, walker.model(root, "", given))
+    if budget is not None:
+        _check(graph, budget.name)
     return graph, letters
+
+
+def _check(graph: Graph, name: str) -> None:
+    """What breaks the rules of graphs was read from a file, so it is the file that contradicts itself."""
+    try:
+        verify(graph)
+    except GraphError as error:
+        raise FileFormatError(f"{name!r} contradicts itself: {error}") from error
 
 
 def _as_data(layer: LayerEntry) -> dict[str, Any]:
@@ -222,7 +233,7 @@ def _check_channels(
 
 def layouts(root: LayerEntry, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     """Axis letters of the inputs that have space: channels come last unless a layer says that they come first."""
-    formats = {layer.config.get("data_format") for layer, _ in _every(root, "")}
+    formats = [layer.config.get("data_format") for layer, _ in _every(root, "")]
     kinds = {layer.short for layer, _ in _every(root, "")}
     frames = any(kind == "TimeDistributed" or kind.startswith("ConvLSTM") for kind in kinds)
     first = "channels_first" in formats and "channels_last" not in formats

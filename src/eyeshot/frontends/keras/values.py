@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eyeshot.errors import FileFormatError
 from eyeshot.graph import Builder, Ref
 
 
@@ -33,6 +34,8 @@ def leaves(result: Any, name: str = "") -> Iterator[tuple[str, Held]]:
 def named(result: Any) -> dict[str, Held]:
     """The tensors of a result by what tells them apart; a single one needs nothing."""
     found = dict(leaves(result))
+    if not found:
+        raise FileFormatError("a layer or model returns no tensor at all")
     return found if len(found) > 1 else dict.fromkeys(("",), *found.values())
 
 
@@ -55,7 +58,9 @@ def held_in(result: Any, dtype: str, masks: Iterator[Ref | None]) -> Any:
         return Held(result, dtype, next(masks, None))
     if isinstance(result, Mapping):
         return {key: held_in(result[key], dtype, masks) for key in sorted(result)}
-    return [held_in(part, dtype, masks) for part in result]
+    if isinstance(result, list | tuple):
+        return [held_in(part, dtype, masks) for part in result]
+    raise FileFormatError(f"a layer is called on {str(result)[:60]!r}, which is no tensor")
 
 
 def rewrapped(item: Any, make: Callable[[Ref], Held]) -> Any:

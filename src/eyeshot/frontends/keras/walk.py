@@ -287,7 +287,7 @@ def _bound(model: LayerEntry, given: Any, where: str) -> dict[tuple[str, int], A
 
     try:
         bind(wanted, given)
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise FileFormatError(
             f"{where} is called on inputs that are not those it was made with: {error}"
         ) from error

@@ -14,6 +14,7 @@ from eyeshot.relations import AxisMap, Table
 from eyeshot.relations.resize import resize
 
 MODES = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+LONGEST = 1 << 16  # pixels along an axis: places are worked out as fractions
 PLAIN = {"nearest": "nearest-exact", "bilinear": "linear", "bicubic": "cubic"}
 
 
@@ -21,7 +22,7 @@ def resized(ctx: Context, x: Ref, extents: dict[int, int], mode: str, *, antiali
     """``x`` with the given axes resized to the given extents."""
     maps: Maps = {}
     for axis, extent in extents.items():
-        count, size = bounded(extent, ctx.options.where), x.shape[axis]
+        count, size = (bounded(n, ctx.options.where, LONGEST) for n in (extent, x.shape[axis]))
         if not size or not count:
             raise InputError(f"{ctx.options.where} resizes an axis of {size} elements to {count}")
         maps[axis] = (_map(size, count, mode, antialias=antialias), count)

@@ -140,9 +140,13 @@ def split(ctx: Context, x: Ref) -> list[Ref]:
     fixed = {"numpy.Hsplit": 0 if len(x.shape) == 1 else 1, "numpy.Vsplit": 0, "numpy.Dsplit": 2}
     axis = fixed.get(ctx.call.name, ctx.options.axis("axis", len(x.shape), 0))
     given, n = ctx.options.get("indices_or_sections"), x.shape[axis]
-    bounds = np.array_split(np.arange(n), given) if isinstance(given, int) else np.split(np.arange(n), given)
-    starts = [0, *np.cumsum([len(part) for part in bounds]).tolist()]
-    return [ctx.slice(x, axis, a, b) for a, b in pairwise(starts)]
+    if isinstance(given, int):
+        sections = ctx.options.whole("indices_or_sections", high=max(n, 1))
+        long = n % sections  # so many of the first have one more
+        starts = [i * (n // sections) + min(i, long) for i in range(sections)]
+    else:
+        starts = [0, *(slice(place).indices(n)[1] for place in given)]
+    return [ctx.slice(x, axis, a, max(a, b)) for a, b in pairwise([*starts, n])]
 
 
 @lowers("core.Unstack")
