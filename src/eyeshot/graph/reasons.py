@@ -11,6 +11,7 @@ REASONS: dict[str, str] = {
     "large-static-mask": "a static mask over several axes is too large to hold as a table",
     "loop": "how often a loop runs is computed, or it is too long to be followed; what its steps may hand on counts",
     "lost-mask": "a static mask went through an op that does not hand it on, so what it hides counts from there",
+    "many-steps": "a recurrence of many steps is not written out, so every earlier step counts whole",
     "many-terms": "a field of very many pieces was united, so units count what their neighbours read too",
     "mask-varies": "the static attention mask differs along batch or heads; the union of its supports counts",
     "packed-sequence": "a packed sequence hides which step belongs to which sample",
