@@ -179,3 +179,15 @@ def test_the_demo_measures_trained_and_random_weights(tmp_path, monkeypatch, cap
     assert [(layer, whole) for layer, _, whole in sides] == [("4", "27"), ("7", "75")] * 2
     assert float(sides[1][1]) > float(sides[3][1]), "training widens the field"
     assert (tmp_path / "effective.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_terminal_without_unicode_gets_plain_text():
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    text = Ascii()
+    Console(width=120, file=text, highlight=False).print(
+        Effective(effective_field(nets.stack(3), 1, input_size=(1, 1, 12, 12)))
+    )
+    assert "pixels to a side" in text.getvalue()
+    assert not set("█²") & set(text.getvalue())

@@ -43,19 +43,19 @@ class Effective:
         if field.dead:
             yield Text("effective    none: the gradient is 0 everywhere", "bold yellow")
         else:
-            yield from self._alive()
+            yield from self._alive(utf="utf" in options.encoding)
         for note in field.notes:
             yield Text.assemble(("note: ", "yellow"), note)
         if self.seconds is not None:
             yield Text(f"{self.seconds:.1f} s", "dim")
 
-    def _alive(self) -> Iterable[Text | Table]:
+    def _alive(self, *, utf: bool) -> Iterable[Text | Table]:
         field = self.field
         yield Text.assemble(
             "effective    ",
             (f"{field.side:.1f}", "bold cyan"),
             f" pixels to a side, {percent(field.ratio)} of the theoretical one  ",
-            (bar(field.ratio), "cyan"),
+            (bar(field.ratio) if utf else "", "cyan"),
         )
         yield Text()
         table = Table(
@@ -78,7 +78,7 @@ class Effective:
         )
         if field.gaussian is not None:
             yield Text(
-                f"nearest Gauss   {_places(field.gaussian.sigma)} pixels, R² {field.gaussian.r_squared:.3f}"
+                f"nearest Gauss   {_places(field.gaussian.sigma)} pixels, {'R²' if utf else 'R2'} {field.gaussian.r_squared:.3f}"
             )
 
 
