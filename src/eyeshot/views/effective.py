@@ -77,9 +77,8 @@ class Effective:
             f"anisotropy {field.moments.anisotropy:.2f}, concentration {field.concentration:.2f}"
         )
         if field.gaussian is not None:
-            yield Text(
-                f"nearest Gauss   {_places(field.gaussian.sigma)} pixels, {'R²' if utf else 'R2'} {field.gaussian.r_squared:.3f}"
-            )
+            goodness = f"{'R²' if utf else 'R2'} {field.gaussian.r_squared:.3f}"
+            yield Text(f"nearest Gauss   {_places(field.gaussian.sigma)} pixels, {goodness}")
 
 
 def where(field: EffectiveField) -> str:
