@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .PHONY: help setup demo test lint format bench bench-effective random-networks zoo verify-zoo zoo-families conformance mutants \
-	onnx-nodes jax-harness ways-in fuzz clean
+	onnx-nodes jax-harness ways-in random-specs fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -70,6 +70,9 @@ jax-harness: $(STAMP) ## JAX's own list of primitives and arguments; resumes
 
 ways-in: $(STAMP) ## one network, many ways in: the same fields through each
 	$(BIN)/python -m tools.ways_in
+
+random-specs: $(STAMP) ## random lines of text against the modules built from them
+	$(BIN)/python tools/random_specs.py
 
 fuzz: $(STAMP) ## a million hostile inputs for each reader
 	$(BIN)/pip install --quiet 'atheris>=2.3'

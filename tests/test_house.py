@@ -18,7 +18,7 @@ SOURCES = sorted((ROOT / "src" / "eyeshot").rglob("*.py"))
 
 FRAMEWORKS = {"jax", "keras", "onnx", "onnxruntime", "tensorflow", "timm", "torch", "torchvision"}
 OPTIONAL = FRAMEWORKS | {"matplotlib", "pandas", "safetensors", "scipy", "skimage", "sympy"}
-CORE = {"numpy", "pydantic", "rich", "typer"}
+CORE = {"numpy", "pydantic", "rich", "typer", "yaml"}
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -142,15 +142,15 @@ def test_readme_example_runs():
 
 
 def test_readme_options_exist():
-    (commands,) = (block for block in blocks("README.md", "console") if "--" in block)
+    lines = [line for block in blocks("README.md", "console") for line in block.splitlines()]
+    asked = [re.findall(r"--[a-z-]+", line) for line in lines]
+    named = [re.match(r"\$ eyeshot (\w+)", line) for line in lines]
+    used = [(name[1], options) for name, options in zip(named, asked, strict=True) if name and options]
     start = [sys.executable, "-c", "from eyeshot.cli import main; main()"]
-    shown = "".join(
-        subprocess.run([*start, name, "--help"], capture_output=True, text=True, check=True).stdout
-        for name in ("analyze", "verify")
-    )
-    options = set(re.findall(r"--[a-z-]+", commands))
-    assert options
-    assert options <= set(re.findall(r"--[a-z-]+", shown))
+    assert len(used) >= 4
+    for command, options in used:
+        shown = subprocess.run([*start, command, "--help"], capture_output=True, text=True, check=True).stdout
+        assert set(options) <= set(re.findall(r"--[a-z-]+", shown)), command
 
 
 def test_readme_lists_the_extras():
