@@ -70,7 +70,7 @@ class Effective:
         yield table
         yield Text()
         yield Text(
-            f"center of mass  {_places(field.moments.center)}, {_signed(field.offset)} from the center"
+            f"center of mass  ({_places(field.moments.center)}), off the center by ({_signed(field.offset)})"
         )
         yield Text(
             f"spread          {_places(field.moments.sigma)} pixels (standard deviation), "
