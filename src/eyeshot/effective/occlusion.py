@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from eyeshot.execution.occluding import Occlusions
     from eyeshot.fields import Report
 
     Progress = Callable[[int, int], None]
@@ -149,22 +150,29 @@ def occlude(
     starts = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, len(axes))
     seen = report[chosen.layer].mask(0, *chosen.index)
     run = _Windows(x[None], covered[None], axes, starts, size, occlusions.crop.window, seen)
-    effects = np.zeros(len(starts))
-    reference = 0.0
-    done = 0
-    for numbers, values in occlusions.run(run.image, run.places, run.size, run.content):
-        if not len(numbers):
-            reference = _finite(values, report, chosen)
-            continue
-        effects[run.numbers[numbers]] = reference - values
-        done += len(numbers)
-        (progress or _quiet)(done, len(run.numbers))
+    reference, effects = _measured(occlusions, run, len(starts), report, chosen, progress or _quiet)
     why = [] if occlusions.dense is None else [f"every image was run whole: {occlusions.dense}"]
     return OcclusionMap(
         effects.reshape([len(each) for each in grid]), reference, extents, size, step, str(baseline), report.model,
         chosen.layer, (0, *chosen.index), _hull(seen), len(run.numbers), occlusions.macs, occlusions.dense_macs,
         (*notes, *given.notes, *why), given.shown(),
     )  # fmt: skip
+
+
+def _measured(
+    occlusions: Occlusions, run: _Windows, windows: int, report: Report, target: Target, progress: Progress
+) -> tuple[float, NDArray[np.float64]]:
+    """The target for the image as it is, and what each of all windows takes from it."""
+    effects = np.zeros(windows)
+    reference, done = 0.0, 0
+    for numbers, values in occlusions.run(run.image, run.places, run.size, run.content):
+        if not len(numbers):
+            reference = _finite(values, report, target)
+            continue
+        effects[run.numbers[numbers]] = reference - values
+        done += len(numbers)
+        progress(done, len(run.numbers))
+    return reference, effects
 
 
 class _Windows:
