@@ -145,23 +145,26 @@ def report(outcomes: list[Outcome]) -> str:
     )
     exported = [each for each in outcomes if each.state != "not exported"]
     same = sum(each.state == "same" for each in exported)
+    networks = len({each.model for each in exported})
+    said = (
+        f"- {same} of {len(exported)} exports of {networks} networks agree in size, stride, offset and every box of all "
+        f"rows that both sides name. PyTorch could not export {len(outcomes) - len(exported)}."
+    )
     lines = [
         "# One network, two doors: live and ONNX",
         "",
         f"`python tools/ways_in/exported_onnx.py`, {time.strftime('%Y-%m-%d')}, commit {commit.stdout.strip()}",
         "",
-        f"- {same} of {len(exported)} exports of {len({each.model for each in exported})} networks agree in size, stride, "
-        f"offset and every box of all rows that both sides name. {len(outcomes) - len(exported)} that PyTorch could not "
-        "export.",
+        said,
         "- Rows: module outputs that both sides name, of those that the live network has.",
         "",
         "| network | exporter | state | rows | units | read, s | what differs |",
         "|---|---|---|--:|--:|--:|---|",
     ]
     for each in sorted(outcomes, key=lambda one: (one.model, one.exporter)):
-        said = each.problem or "; ".join(each.differing[:2])
+        problem = each.problem or "; ".join(each.differing[:2])
         rows = f"{each.rows}/{each.modules}"
-        shown = said.replace("|", "/").replace("\n", " ")
+        shown = problem.replace("|", "/").replace("\n", " ")
         lines.append(
             f"| {each.model} | {each.exporter} | {each.state} | {rows} | {each.units:,} | {each.seconds:.2f} | {shown} |"
         )

@@ -1,4 +1,4 @@
-"""Small PyTorch networks, live and exported: every row that both sides name has the same field (tools/ways_in has large ones)."""
+"""Small PyTorch networks, live and exported: rows that both sides name are the same (tools/ways_in has large networks)."""
 
 from __future__ import annotations
 

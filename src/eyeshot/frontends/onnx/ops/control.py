@@ -11,7 +11,7 @@ from eyeshot.frontends.onnx.elements import Elements
 from eyeshot.frontends.onnx.model import Graph
 from eyeshot.graph import Ref
 
-LONGEST = 20_000
+LONGEST = 10_000
 """Nodes that an unrolled loop may have."""
 LOOP = "loop"
 
