@@ -92,10 +92,8 @@ def multi_head_attention(
         *_lengthened(ctx, query_mask, rows=True),
         *_lengthened(ctx, value_mask, rows=False),
         *_lengthened(ctx, key_mask, rows=False),
+        *_flat_mask(ctx, attention_mask, axes, rows, columns),
     ]
-    if attention_mask is not None:
-        outer = attention_mask.shape[: len(attention_mask.shape) - 2 * len(axes)]
-        masks.append(ctx.reshape(attention_mask, (*outer, rows, columns)))
     masks = [ctx.reshape(m, (m.shape[0], *[1] * (len(q.shape) - len(m.shape)), *m.shape[1:])) for m in masks]
     static = static_mask(rows, columns, causal=use_causal_mask, reach=reach)
     out, scores = attended(
@@ -108,11 +106,22 @@ def multi_head_attention(
     result = _projected(ctx, out, query)
     if not return_attention_scores:
         return result
-    split = [*(query.shape[axis] for axis in axes), *(key.shape[axis] for axis in axes)]
-    others = scores.shape[:-2]
     count = options.whole("num_query_heads" if grouped else "num_heads")
-    wide = ctx.reshape(scores, (*others, 1, *split))
-    return [result, ctx.broadcast(wide, (*others, count, *split))]
+    extents = [*(query.shape[axis] for axis in axes), *(key.shape[axis] for axis in axes)]
+    return [result, _of_heads(ctx, scores, count, extents)]
+
+
+def _flat_mask(ctx: Context, mask: Ref | None, axes: Sequence[int], rows: int, columns: int) -> list[Ref]:
+    """A mask (N, ..., queries', keys') with the axes of attention of either as one."""
+    if mask is None:
+        return []
+    return [ctx.reshape(mask, (*mask.shape[: len(mask.shape) - 2 * len(axes)], rows, columns))]
+
+
+def _of_heads(ctx: Context, scores: Ref, count: int, extents: Sequence[int]) -> Ref:
+    """Scores as they are returned: for each head, over the axes of attention."""
+    others = scores.shape[:-2]
+    return ctx.broadcast(ctx.reshape(scores, (*others, 1, *extents)), (*others, count, *extents))
 
 
 def _own_projections(ctx: Context, query: Ref, value: Ref, key: Ref, *, grouped: bool) -> int:

@@ -72,7 +72,7 @@ def dot_product_attention(
     value: Ref,
     bias: Ref | None = None,
     mask: Ref | None = None,
-    scale: Any = None,  # noqa: ARG001 - a factor
+    scale: Any = None,
 ) -> Ref:
     """Each output reads its query, the keys that masks leave, and one feature of their values: (N, T, heads, C)."""
     q, k, v = (ctx.permute(x, (0, 2, 1, 3)) for x in (query, key, value))
