@@ -53,14 +53,16 @@ def _code() -> str:
     ).decode()
 
 
-def _tensor(made: str, node: int = 0, tensor: int = 0) -> dict[str, Any]:
+def tensor(made: str, node: int = 0, output: int = 0) -> dict[str, Any]:
+    """What a layer made, as an argument."""
     return {
         "class_name": "__keras_tensor__",
-        "config": {"shape": [None, 16, 16, 3], "dtype": "float32", "keras_history": [made, node, tensor]},
+        "config": {"shape": [None, 16, 16, 3], "dtype": "float32", "keras_history": [made, node, output]},
     }
 
 
-def _called(made: dict[str, Any], *arguments: Any, **kwargs: Any) -> dict[str, Any]:
+def called(made: dict[str, Any], *arguments: Any, **kwargs: Any) -> dict[str, Any]:
+    """A layer with one call."""
     calls = [{"args": list(arguments), "kwargs": kwargs}]
     return {**made, "name": made["config"]["name"], "inbound_nodes": calls}
 
@@ -88,15 +90,15 @@ def _nested(levels: int) -> bytes:
 
 def _laughs(levels: int) -> dict[str, Any]:
     """A model that calls an inner one twice, which calls another twice, and so on."""
-    inner = functional(_called(layer("Activation", "act", activation="relu"), _tensor("x")), name="m0")
+    inner = functional(called(layer("Activation", "act", activation="relu"), tensor("x")), name="m0")
     for level in range(1, levels):
         name = f"m{level - 1}"
         twice = {
             **inner,
             "name": name,
             "inbound_nodes": [
-                {"args": [_tensor("x")], "kwargs": {}},
-                {"args": [_tensor(name)], "kwargs": {}},
+                {"args": [tensor("x")], "kwargs": {}},
+                {"args": [tensor(name)], "kwargs": {}},
             ],
         }
         inner = functional(twice, outputs=[[name, 1, 0]], name=f"m{level}")
@@ -106,10 +108,10 @@ def _laughs(levels: int) -> dict[str, Any]:
 def _backwards(count: int, *, add: bool = False) -> dict[str, Any]:
     """A chain whose last layer stands first, with or without a sum over all of it."""
     chain = [
-        _called(layer("ReLU", f"r{n}"), _tensor(f"r{n - 1}" if n else "x")) for n in reversed(range(count))
+        called(layer("ReLU", f"r{n}"), tensor(f"r{n - 1}" if n else "x")) for n in reversed(range(count))
     ]
     if add:
-        chain.insert(0, _called(layer("Add", "sum"), [_tensor(f"r{n}") for n in range(count)]))
+        chain.insert(0, called(layer("Add", "sum"), [tensor(f"r{n}") for n in range(count)]))
     return functional(*chain, outputs=[["sum" if add else f"r{count - 1}", 0, 0]])
 
 
@@ -269,23 +271,23 @@ CASES = {
     "Sequentials, 30 deep": Hostile(".keras", lambda: archive(_nested(30)), EITHER),
     "a model called twice at 16 levels": Hostile(".keras", lambda: archive(_laughs(16)), EITHER),
     "a circle": _functional(
-        _called(layer("Activation", "a", activation="relu"), _tensor("b")),
-        _called(layer("Activation", "b", activation="relu"), _tensor("a")),
+        called(layer("Activation", "a", activation="relu"), tensor("b")),
+        called(layer("Activation", "b", activation="relu"), tensor("a")),
         codes=REFUSED | {4},
     ),
     "a layer that reads itself": _functional(
-        _called(layer("Activation", "a", activation="relu"), _tensor("a")), codes=REFUSED | {4}
+        called(layer("Activation", "a", activation="relu"), tensor("a")), codes=REFUSED | {4}
     ),
     "a tensor that nobody makes": _functional(
-        _called(layer("Activation", "a", activation="relu"), _tensor("nobody", 7, -1)), codes=REFUSED | {4}
+        called(layer("Activation", "a", activation="relu"), tensor("nobody", 7, -1)), codes=REFUSED | {4}
     ),
     "two layers of one name": _functional(
-        _called(layer("Activation", "a", activation="relu"), _tensor("x")),
-        _called(layer("Dense", "a", units=3), _tensor("a")),
+        called(layer("Activation", "a", activation="relu"), tensor("x")),
+        called(layer("Dense", "a", units=3), tensor("a")),
         codes=EITHER,
     ),
     "outputs that are not there": _functional(
-        _called(layer("Activation", "a", activation="relu"), _tensor("x")),
+        called(layer("Activation", "a", activation="relu"), tensor("x")),
         outputs=[["a", 10**30, -5]],
         codes=REFUSED | {4},
     ),
@@ -297,27 +299,27 @@ CASES = {
         ".keras", lambda: archive(sequential(INPUT, *(layer("ReLU", f"r{n}") for n in range(25_000))))
     ),
     "a tensor of a million numbers in a call": _functional(
-        _called(
+        called(
             layer("Add", "a"),
             [
-                _tensor("x"),
+                tensor("x"),
                 {"class_name": "__numpy__", "config": {"value": [[1.5] * 1000] * 400, "dtype": "float32"}},
             ],
         ),
         codes=EITHER,
     ),
     "an array of objects in a call": _functional(
-        _called(
+        called(
             layer("Add", "a"),
-            [_tensor("x"), {"class_name": "__numpy__", "config": {"value": [[1], {}], "dtype": "O"}}],
+            [tensor("x"), {"class_name": "__numpy__", "config": {"value": [[1], {}], "dtype": "O"}}],
         ),
         codes=REFUSED | {4, 6},
     ),
     "an array of 2 GB strings in a call": _functional(
-        _called(
+        called(
             layer("Add", "a"),
             [
-                _tensor("x"),
+                tensor("x"),
                 {"class_name": "__numpy__", "config": {"value": ["x"] * 9, "dtype": "U500000000"}},
             ],
         ),
