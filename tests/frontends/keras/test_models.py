@@ -242,6 +242,12 @@ def test_layers_of_the_users_own_may_read_everything():
     assert "unknown-op" in report["mine"].reasons
 
 
+def test_wrapped_layers_of_the_users_own_cannot_be_asked():
+    model = keras.Sequential([keras.Input((3, 8, 2)), L.TimeDistributed(Halved(name="mine"), name="each")])
+    with pytest.raises(InputError, match=r"each\.mine does not say which shape"):
+        eyeshot.analyze(model, on_unknown="dense")
+
+
 def test_subclassed_models_are_refused_with_a_remedy():
     with pytest.raises(ModelReferenceError, match=r"Python code.*eyeshot\.analyze\(lambda x: model\(x\)"):
         eyeshot.analyze(Subclassed(), (1, 4))

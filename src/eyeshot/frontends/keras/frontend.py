@@ -129,12 +129,8 @@ def _brief(error: Exception) -> str:
 
 
 def _asked(keras: Any, model: Any, path: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    """What a live layer says the shapes of its outputs are."""
+    """What a live layer says the shapes of its outputs are; one that is wrapped by another cannot be found."""
     from eyeshot.graph import Ref
-
-    layer = model
-    for name in path.split("."):
-        layer = layer.get_layer(name)
 
     def symbolic(item: Any) -> Any:
         if isinstance(item, Ref):
@@ -143,7 +139,10 @@ def _asked(keras: Any, model: Any, path: str, args: list[Any], kwargs: dict[str,
             return {key: symbolic(value) for key, value in item.items()}
         return [symbolic(part) for part in item] if isinstance(item, list) else item
 
+    layer = model
     try:
+        for name in path.split("."):
+            layer = layer.get_layer(name)
         spec = layer.compute_output_spec(*symbolic(args), **symbolic(kwargs))
     except Exception as error:
         raise InputError(f"{path} does not say which shape it returns: {_brief(error)}") from error
