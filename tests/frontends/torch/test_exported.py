@@ -112,6 +112,13 @@ class Gathers(nn.Module):
         return x[:, :, self.table], x[:, :, odd], padded, x[:, :2, :][:, pairs[0], pairs[1]]
 
 
+class Causal(nn.Module):
+    """Attention that core ATen takes apart, masks and all."""
+
+    def forward(self, x):
+        return nn.functional.scaled_dot_product_attention(x, x.roll(1, -1), x.flip(-1), is_causal=True)
+
+
 class Named(nn.Module):
     """Inputs and outputs with structure."""
 
@@ -135,6 +142,8 @@ SMALL = {
     "writes": (Writes(), (2, 3, 8)),
     "shifted": (Shifted(), (1, 8, 4)),
     "gathers": (Gathers(), (1, 3, 8)),
+    "causal": (Causal(), (1, 2, 6, 4)),
+    "slopes": (nn.Sequential(nn.Conv2d(2, 3, 3), nn.PReLU(3), nn.PReLU()), (1, 2, 6, 6)),
     "recurrent": (nn.Sequential(nn.LSTM(4, 3, batch_first=True, bidirectional=True)), (1, 5, 4)),
     "attention": (nn.TransformerEncoderLayer(8, 2, 8, batch_first=True), (1, 6, 8)),
     "upsampled": (nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), nn.PixelUnshuffle(2)), (1, 2, 5, 5)),
@@ -313,6 +322,27 @@ def test_train_mode_is_said(tmp_path):
     report = eyeshot.analyze(program)
     assert report.provenance["training"]
     assert report.outputs[0].at(0, 0, 4, 4).size == (8, 8)
+
+
+def test_statistics_are_written(tmp_path):
+    """A batch norm in train mode writes what is read afterwards, though its name says nothing of it."""
+
+    class Normed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.BatchNorm1d(2)
+
+        def forward(self, x):
+            return self.norm(x), self.norm.running_mean * 2
+
+    model = Normed().train()
+    live = eyeshot.analyze(model, (3, 2, 5), layout="NCW")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.export.export(model, (torch.zeros(3, 2, 5),))
+    for each in (program, program.run_decompositions()):
+        file = eyeshot.analyze(each)
+        assert file.outputs[1].at(0).size == (5,) == live.outputs[1].at(0).size
 
 
 def test_torch_is_not_needed(tmp_path):

@@ -94,7 +94,7 @@ def damage(program, draw):
     return program
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_damaged_programs(seed, file, tmp_path):
     """A slice of what a fuzzer does, by structure."""
     draw = random.Random(seed)

@@ -11,7 +11,7 @@ from eyeshot.frontends.torch.aliases import Group, Node, Step
 from eyeshot.frontends.torch.exported.constants import extent_of
 from eyeshot.frontends.torch.exported.hierarchy import Hierarchy
 from eyeshot.frontends.torch.exported.higher import HIGHER, flat
-from eyeshot.frontends.torch.exported.rules import RULES, SPLITS, VIEWS
+from eyeshot.frontends.torch.exported.rules import RULES, SPLITS, SYNONYMS, VIEWS
 from eyeshot.frontends.torch.exported.schema import VALUES, Meta, Scope, get, union
 from eyeshot.frontends.torch.exported.symbols import Unbound
 from eyeshot.frontends.torch.exported.tape import Tape
@@ -150,7 +150,8 @@ class Replay:
         target = get(record, "target", str)
         if target.startswith(_NUMBERS):
             return
-        self.op = target.removeprefix("torch.ops.")
+        op = target.removeprefix("torch.ops.")
+        self.op = SYNONYMS.get(op, op)
         names = _output_names(record)
         if self.op in ("aten.item.default", "aten._local_scalar_dense.default"):
             self._look(record, scope, env)
@@ -215,7 +216,6 @@ class Replay:
         name = op.split(".")[1] if op.count(".") == 2 else ""
         if name in _AUGMENTED or (name.endswith("_") and not name.endswith("__")):
             return [self._write(name, args, values, options, metas[0])]
-        self.training |= "batch_norm" in name and True in values[5:6] and "no_training" not in name
         found = self.tape.record(op, values, options, [(meta.shape, meta.dtype) for meta in metas])
         if op in VIEWS and isinstance(args[0], Node):
             return [self.view(args[0], found[0], metas[0], op, values[1:], options)]
@@ -228,14 +228,19 @@ class Replay:
         if self.op not in RULES:
             return None
         try:
-            node = RULES[self.op](self, metas[0], *args, **kwargs)
+            found = RULES[self.op](self, metas[0], *args, **kwargs)
         except (TypeError, AttributeError) as error:
             raise FileFormatError(
                 f"{self.op} at {self._place} has arguments that it doesn't take: {error}"
             ) from error
-        if node is None:
+        if found is None:
             return None
-        return [node, *(self.fresh(Value(meta.shape, meta.dtype, "constant")) for meta in metas[1:])]
+        nodes = [found] if isinstance(found, Node) else found
+        rest = metas[len(nodes) :]
+        return [
+            *nodes[: len(metas)],
+            *(self.fresh(Value(meta.shape, meta.dtype, "constant")) for meta in rest),
+        ]
 
     @property
     def _place(self) -> str:

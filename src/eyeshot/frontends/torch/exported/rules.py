@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eyeshot.frontends.torch.exported.replay import Replay
     from eyeshot.frontends.torch.exported.schema import Meta
 
-Rule = Callable[..., "Node | None"]
+Rule = Callable[..., "Node | list[Node] | None"]
 RULES: dict[str, Rule] = {}
 
 
@@ -28,7 +28,7 @@ def rule(*ops: str) -> Callable[[Rule], Rule]:
     """Register one function for several ops.
 
     It is called as ``function(replay, meta, *args, **kwargs)``, with a `Node` in the place of every tensor and the `Meta`
-    of the output, and returns the output's node; None where the general way should go on.
+    of the output, and returns the output's node, or those of several; None where the general way should go on.
     """
 
     def register(function: Rule) -> Rule:
@@ -243,6 +243,83 @@ def index(
     value = replay.tape.emit(op, (replay.value(x), places, *tail), {}, meta.shape, meta.dtype)
     return replay.written(x, value) if "_." in replay.op else replay.fresh(value)
 
+
+@rule("batch_norm.default", "native_batch_norm.default", "_native_batch_norm_legit.default")
+@rule("_batch_norm_with_update.default")
+def batch_norm(
+    replay: Replay,
+    meta: Meta,
+    x: Node,
+    weight: Node | None,
+    bias: Node | None,
+    mean: Node | None,
+    var: Node | None,
+    training: bool | float = True,
+    *rest: Any,
+) -> list[Node] | None:
+    """In train mode it writes its running statistics besides; its functional form gives them as outputs."""
+    if training is False:
+        return None
+    replay.training = True
+    if mean is None or var is None:
+        return None
+    held = [None if each is None else replay.value(each) for each in (x, weight, bias, mean, var)]
+    shapes = [(meta.shape, meta.dtype), *[(each.shape, each.dtype) for each in (mean, var)] * 2]
+    op = "aten._native_batch_norm_legit_functional.default"
+    made = replay.tape.record(op, (*held, True, 0.1, 1e-5), {}, shapes)
+    replay.written(mean, made[3])
+    replay.written(var, made[4])
+    return [replay.fresh(value) for value in made[:3]]
+
+
+@rule("prelu.default")
+def prelu(replay: Replay, meta: Meta, x: Node, weight: Node) -> Node:
+    """One slope a channel, brought to its axis."""
+    slopes = replay.value(weight)
+    if len(x.shape) > 1:
+        shape = (1, prod(slopes.shape), *[1] * (len(x.shape) - 2))
+        slopes = replay.tape.emit("aten.view.default", (slopes, list(shape)), {}, shape, slopes.dtype)
+    value = replay.tape.emit(
+        "aten._prelu_kernel.default", (replay.value(x), slopes), {}, meta.shape, meta.dtype
+    )
+    return replay.fresh(value, ordered=meta.contiguous)
+
+
+@rule("where.self")
+def where(replay: Replay, meta: Meta, condition: Node, other: Node, shares: Node) -> Node | None:
+    """Core ATen's softmax that gives 0 where all scores are -inf, as the one op that it was: so masks reach it."""
+    made = replay.tape.maker
+    rows = made(
+        replay.value(condition), "aten.logical_not.default", "aten.any.dim", "aten.logical_not.default"
+    )
+    scores = rows and made(rows.args[0], "aten.eq.Scalar")
+    softmax_ = made(replay.value(shares), "aten._softmax.default")
+    zeros = replay.value(other).known
+    if not (rows and scores and softmax_) or scores.args[0] is not softmax_.args[0]:
+        return None
+    if zeros is None or zeros.any() or scores.args[1] != -np.inf:
+        return None
+    op, args = "aten._safe_softmax.default", (softmax_.args[0], softmax_.args[1])
+    return replay.fresh(replay.tape.emit(op, args, {}, meta.shape, meta.dtype))
+
+
+# Ops under another name: the same arguments, the same result.
+SYNONYMS = {
+    f"aten.{old}": f"aten.{new}"
+    for old, new in (
+        pair.split("=")
+        for pair in """
+        absolute.default=abs.default arccos.default=acos.default arccosh.default=acosh.default arcsin.default=asin.default
+        arcsinh.default=asinh.default arctan.default=atan.default arctanh.default=atanh.default clip.default=clamp.default
+        clip.Tensor=clamp.Tensor greater.Tensor=gt.Tensor greater.Scalar=gt.Scalar less.Tensor=lt.Tensor
+        less.Scalar=lt.Scalar
+        greater_equal.Tensor=ge.Tensor greater_equal.Scalar=ge.Scalar less_equal.Tensor=le.Tensor
+        less_equal.Scalar=le.Scalar
+        not_equal.Tensor=ne.Tensor not_equal.Scalar=ne.Scalar multiply.Tensor=mul.Tensor multiply.Scalar=mul.Scalar
+        subtract.Tensor=sub.Tensor subtract.Scalar=sub.Scalar max.other=maximum.default min.other=minimum.default
+        """.split()
+    )
+}
 
 # Ops whose output shares the operand's memory. Parts of splits become slices, those of an unbind selections.
 VIEWS = frozenset(

@@ -30,6 +30,7 @@ class Tape:
         self._budget = budget
         self._reshaped: dict[Value, Value] = {}
         self._left = TOTAL
+        self._makers: dict[Value, Call] = {}
 
     def emit(
         self, op: str, args: tuple[Any, ...], kwargs: dict[str, Any], shape: tuple[int, ...], dtype: str
@@ -66,4 +67,15 @@ class Tape:
         values = [Value(shape, dtype, "call" if operands else "constant") for shape, dtype in outputs]
         if operands:
             self.calls.append(Call(op, args, kwargs, tuple(values), self.module, self.visit))
+            self._makers.update(dict.fromkeys(values, self.calls[-1]))
         return values
+
+    def maker(self, value: Value, *ops: str) -> Call | None:
+        """The first of a chain of calls that ends with a tensor: ``ops`` name them, the last one first."""
+        call = None
+        for op in ops:
+            call = self._makers.get(value)
+            if call is None or call.op != op:
+                return None
+            value = call.args[0]
+        return call
