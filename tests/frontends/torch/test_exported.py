@@ -336,13 +336,11 @@ def test_statistics_are_written(tmp_path):
             return self.norm(x), self.norm.running_mean * 2
 
     model = Normed().train()
-    live = eyeshot.analyze(model, (3, 2, 5), layout="NCW")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.export.export(model, (torch.zeros(3, 2, 5),))
     for each in (program, program.run_decompositions()):
-        file = eyeshot.analyze(each)
-        assert file.outputs[1].at(0).size == (5,) == live.outputs[1].at(0).size
+        assert eyeshot.analyze(each).outputs[1].at(0).size == (5,)
 
 
 def test_torch_is_not_needed(tmp_path):

@@ -140,6 +140,10 @@ def work(argument: dict[str, Any]) -> dict[str, Any]:
     args, kwargs = arguments(request, loaded)
     trace = capture(model, args, kwargs)
     trace.notes.extend(training_notes(model))
+    if type(model).__name__ == "RecursiveScriptModule":
+        trace.notes.append(
+            "TorchScript runs its modules out of sight, so tensors stand in the table in their place"
+        )
     return encode(trace)
 
 

@@ -79,6 +79,11 @@ def load(reference: str, weights: str | None = None, *, initialised: bool = Fals
         where timm, torchvision or safetensors is not installed.
     """
     scheme, _, rest = reference.partition(":")
+    if not rest:
+        raise ModelReferenceError(
+            f"{reference!r} names no model that can be built here: timm:NAME, torchvision:NAME or package.module:factory. "
+            "Files are analysed, and never run"
+        )
     with _same_every_time():
         match scheme:
             case "timm":
