@@ -116,7 +116,7 @@ class Reader:
                 found.append(number if number < _SIGN else number - _BIG)
         return found
 
-    def _message(self, kind: type[M], start: int, stop: int, depth: int) -> M:  # noqa: C901, PLR0912, PLR0915 - the hot loop
+    def _message(self, kind: type[M], start: int, stop: int, depth: int) -> M:
         """One message, field by field: nearly all of the time that a file takes to parse is spent here."""
         if depth < 0:
             raise UnsafeFileError(f"{self.name} nests messages more than {self.depth} levels deep: refused")
@@ -133,70 +133,66 @@ class Reader:
             position += 1
             if key > 127:
                 key, position = self._varint(at)
-            wire = key & 7
-            if key < 8:
-                raise self._broken(at, "has the number 0, which there is not")
-            if wire == 2:
-                length = data[position]
+            if key & 7 == 2 and data[position] < 128:
+                end = position + 1 + data[position]
                 position += 1
-                if length > 127:
-                    length, position = self._varint(position - 1)
-                end = position + length
-                if end > stop:
-                    raise self._broken(at, f"holds {length} bytes, more than its message has left")
-            elif wire == 0:
-                number = data[position]
-                end = position + 1
-                if number > 127:
-                    number, end = self._varint(position)
-            elif wire in _SIZES:
-                end = position + _SIZES[wire]
-                if end > stop:
-                    raise self._broken(at, "is cut off")
             else:
-                raise self._broken(at, f"has wire type {wire}, which there is not")
+                position, end = self._bounds(key & 7, position, at)
+            if end > stop or key < 8:
+                raise self._broken(at, "is longer than its message has left, or has the number 0")
             field = fields.get(key >> 3)
-            if field is None:
-                position = end
-                continue
-            code, name, many, inner = field
-            value: Any
-            if code == _SPAN:
-                value = (position, end)
-            elif code == _TEXT and wire == 2:
-                if end - position > _LONG:
-                    self._count((end - position) // _LONG)
-                try:
-                    value = str(data[position:end], "utf-8")
-                except UnicodeDecodeError as error:
-                    raise self._broken(position, "is no UTF-8 text") from error
-            elif code == _MESSAGE and wire == 2:
-                value = self._message(inner, position, end, depth - 1)  # type: ignore[arg-type]
-            elif code == _INTEGER and wire == 0:
-                value = number if number < _SIGN else number - _BIG
-            elif code == _FLOAT and wire == 5:
-                value = _FLOATS.unpack(data[position:end])[0]
-            elif many and wire == 2:  # numbers, packed
-                held.setdefault(name, []).extend(self._packed(code, position, end, at))
-                position = end
-                continue
-            else:
-                raise self._broken(at, "holds something else than it should")
+            if field is not None:
+                value = self._value(field, key & 7, position, end, depth, at)
+                name = field[1]
+                if not field[2]:
+                    held[name] = value
+                elif field[0] < _TEXT and key & 7 == 2:  # numbers, packed
+                    held.setdefault(name, []).extend(value)
+                elif name in held:
+                    held[name].append(value)
+                else:
+                    held[name] = [value]
             position = end
-            if not many:
-                held[name] = value
-            elif name in held:
-                held[name].append(value)
-            else:
-                held[name] = [value]
-        if position != stop:
-            raise self._broken(start, "ends in the middle of a field")
         self._count(count)
         if kind.LAZY:
             held["data"], held["place"] = data, (start, stop)
         made = kind.__new__(kind)
         made.__dict__ = held
         return made
+
+    def _bounds(self, wire: int, position: int, at: int) -> tuple[int, int]:
+        """Where a field's content begins and ends."""
+        if wire == 2:
+            length, position = self._varint(position)
+            return position, position + length
+        if wire == 0:
+            return position, self._varint(position)[1] if self.data[position] > 127 else position + 1
+        if wire in _SIZES:
+            return position, position + _SIZES[wire]
+        raise self._broken(at, f"has wire type {wire}, which there is not")
+
+    def _value(self, field: Field, wire: int, start: int, stop: int, depth: int, at: int) -> Any:
+        """What a field holds."""
+        code, _, many, inner = field
+        if code == _SPAN:
+            return start, stop
+        if code == _MESSAGE and wire == 2 and inner is not None:
+            return self._message(inner, start, stop, depth - 1)
+        if code == _TEXT and wire == 2:
+            if stop - start > _LONG:
+                self._count((stop - start) // _LONG)
+            try:
+                return str(self.data[start:stop], "utf-8")
+            except UnicodeDecodeError as error:
+                raise self._broken(start, "is no UTF-8 text") from error
+        if code == _INTEGER and wire == 0:
+            number = self._varint(start)[0]
+            return number if number < _SIGN else number - _BIG
+        if code == _FLOAT and wire == 5:
+            return _FLOATS.unpack(self.data[start:stop])[0]
+        if code < _TEXT and many and wire == 2:
+            return self._packed(code, start, stop, at)
+        raise self._broken(at, "holds something else than it should")
 
     def _packed(self, code: int, start: int, stop: int, at: int) -> list[Any]:
         """Numbers laid end to end."""
