@@ -10,6 +10,7 @@ COARSE = dict.fromkeys(
 TOLERANCE = 0.01
 
 LEAKS = {
+    "dot_general": "a NaN meets zeros of a known factor, and 0 times NaN is NaN",
     "conv_general_dilated": "a NaN in a weight meets the zeros around and between elements, and 0 times NaN is NaN",
 }
 """Groups in which NaN is not believed."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eyeshot.relations import AxisMap, Identity, Periodic, Table
+
+Indices = NDArray[np.int64]
 
 LONGEST_PERIOD = 64
 
@@ -24,27 +27,27 @@ def lawful(table: Table) -> AxisMap:
     last = np.maximum.reduceat(table.indices, table.starts)
     if (last - first + 1 != np.diff(table.indptr)).any():
         return table
-    inner = np.flatnonzero((first > 0) & (last < size - 1))
-    for period in range(1, min(LONGEST_PERIOD, len(inner) // 2) + 1):
-        law = _law(first, last, inner, size, period)
+    whole = (first > 0) & (last < size - 1)
+    for period in range(1, min(LONGEST_PERIOD, int(whole.sum()) // 2) + 1):
+        law = _law(first, last, whole, size, period)
         if law is not None:
             return Table(table.indptr, table.indices, size, law)
     return table
 
 
-def _law(first: np.ndarray, last: np.ndarray, inner: np.ndarray, size: int, period: int) -> Periodic | None:
-    """The law of this period, if all rows follow it."""
-    start = int(inner[0])
-    step = int(first[start + period] - first[start]) if start + period < len(first) else -1
-    if step < 0 or step + (period == 1) < 1 or len(inner) < 2 * period:
+def _law(first: Indices, last: Indices, whole: NDArray[np.bool_], size: int, period: int) -> Periodic | None:
+    """The law of this period, if all rows follow it; it is taken from one turn of rows that the ends don't cut."""
+    runs = np.convolve(whole, np.ones(period + 1, np.int64), "valid")
+    if not (runs > period).any():
         return None
-    phases = np.arange(start, start + period)
-    if phases[-1] > inner[-1] or len(inner) != inner[-1] - start + 1:
+    phases = int(np.argmax(runs > period)) + np.arange(period)
+    step = int(first[phases[0] + period] - first[phases[0]])
+    if step < 0 or (period == 1 and step < 1):
         return None
-    turns = phases // period
+    turns, places = np.divmod(phases, period)
     low, high = np.empty(period, np.int64), np.empty(period, np.int64)
-    low[phases % period] = first[phases] - step * turns
-    high[phases % period] = last[phases] + 1 - step * turns
+    low[places] = first[phases] - step * turns
+    high[places] = last[phases] + 1 - step * turns
     turn, phase = np.divmod(np.arange(len(first)), period)
     begins = np.clip(step * turn + low[phase], 0, size - 1)
     ends = np.clip(step * turn + high[phase], 1, size)

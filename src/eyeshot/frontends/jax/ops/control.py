@@ -1,6 +1,5 @@
 """Calls, branches and loops: the jaxprs inside are followed."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence

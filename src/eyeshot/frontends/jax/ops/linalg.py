@@ -1,6 +1,5 @@
 """Linear algebra, Fourier transforms."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from typing import Any

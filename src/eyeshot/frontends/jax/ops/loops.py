@@ -1,6 +1,5 @@
 """Loops: followed step by step where they are short, by what one step reads where that is all, else sound."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence

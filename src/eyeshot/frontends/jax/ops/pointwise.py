@@ -1,6 +1,5 @@
 """Primitives whose output element reads the same element of every operand."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from typing import Any

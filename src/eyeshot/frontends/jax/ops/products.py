@@ -1,6 +1,5 @@
 """Products of tensors, summed over shared axes."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,6 +1,5 @@
 """Primitives that read all of some axes: sums, extrema, scans, sorts."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence

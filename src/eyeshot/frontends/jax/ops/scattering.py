@@ -1,6 +1,5 @@
 """Writing to positions held by other tensors: exact where they are known, else sound with a reason."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence

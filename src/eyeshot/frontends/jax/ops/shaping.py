@@ -1,6 +1,5 @@
 """Views and moves: reshapes, permutations, repetitions, slices, padding, joins."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence

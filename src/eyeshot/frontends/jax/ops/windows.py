@@ -1,6 +1,5 @@
 """Convolutions, pooling, and what gradients of pooling are made of."""
 
-# ruff: noqa: ARG001 - a lowering takes its primitive's whole schema and reads what matters
 from __future__ import annotations
 
 from collections.abc import Sequence
