@@ -89,7 +89,7 @@ CASES = {
     "text: a padding of 10**12": _spec("conv3p1000000000000", EITHER),
     "text: a rank of 10**6": _spec("1000000d: conv3", EITHER),
     "text: 60,000 arrows": _spec(">" * 60_000),
-    "text: 1,000 layers": _spec(" > ".join(["conv3"] * 1_000), EITHER),
+    "text: 300 layers": _spec(" > ".join(["conv3"] * 300), EITHER),
     "text: digits of other scripts": _spec("conv\u0663s\uff12", EITHER),
     "text: names that are code": _spec("__import__=conv3 > os.system=conv3", EITHER),
 }
