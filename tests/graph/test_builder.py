@@ -176,6 +176,16 @@ def test_operands_that_read_nothing_leave_products_and_sums() -> None:
     assert b.graph.nodes[b.dense([constant, x], (1,), "unknown-op").node].inputs == (x.node,)
 
 
+def test_a_support_of_constant_columns_leaves_out_rows_alone() -> None:
+    b = Builder()
+    x = b.input("x", SHAPE)
+    table = Table.of_rows([[0, 3], []], 4)
+    out = b.contract("ik,kj,ij->ij", b.constant((2, 4)), b.constant((4, 3)), x, support=("i", "k", table))
+    held = np.eye(6, dtype=bool).reshape(2, 3, *SHAPE)
+    held[1] = False
+    check(b.graph, out, held)
+
+
 def test_a_product_reads_its_support_by_letter() -> None:
     b, x, _ = start()
     y = b.input("y", (3, 4))

@@ -16,7 +16,7 @@ import onnx
 
 from eyeshot.jobs import Job, Limits, run, stored
 from tools.onnx_nodes.check import check_named, everything
-from tools.onnx_nodes.report import shown, write
+from tools.onnx_nodes.report import missed, shown, write
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "build" / "onnx_nodes.jsonl"
@@ -71,7 +71,7 @@ def main() -> int:
             print(line, flush=True)
     if whole:
         write(ROOT, stored(STORE))
-    bad = [o for o in outcomes.values() if o.status != "done" or (o.value or {}).get("unsound")]
+    bad = [o for o in outcomes.values() if o.status != "done" or missed(o.value)]
     print(f"{len(outcomes)} tests, {len(bad)} unsound or failed")
     return int(bool(bad))
 

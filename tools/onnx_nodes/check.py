@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from eyeshot.analyses.reach import Reach
 from eyeshot.analyses.sets import Sets
-from eyeshot.errors import EyeshotError
+from eyeshot.errors import EyeshotError, GraphError
 from eyeshot.frontends.onnx.frontend import read
 from eyeshot.frontends.onnx.lower import load_lowerings
 from eyeshot.frontends.registry import Request
@@ -68,6 +68,8 @@ def check(case: Case, seconds: float = 0.5, *, variants: bool = True) -> dict[st
     }
     try:
         graph, fixed = graph_of(case)
+    except GraphError:
+        raise  # a defect, not a refusal
     except EyeshotError as error:
         return {**row, "refused": f"{type(error).__name__}: {error}"}
     if case.op in SHAPED_BY_DATA:

@@ -41,11 +41,22 @@ def shown(outcome: Outcome) -> str:
     row = outcome.value
     if row is None:
         return f"{outcome.name}: {outcome.status} {outcome.error} {outcome.message}"
-    said = [f"{key}: {row[key]}" for key in ("refused", "unsound", "shapes", "error") if row.get(key)]
+    said = [f"refused: {row['refused']}"] if row.get("refused") else list(map(str, missed(row)))
     said += [
         f"{twin[len(outcome.name) :]}: {how}" for twin, how in row.get("twins", {}).items() if how != "equal"
     ]
     return " ".join(f"{outcome.name}: {'; '.join(said)}".split())[:300] if said else ""
+
+
+def parts(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """A test and its variants, those that were answered."""
+    variants = [row, row.get("frozen"), row.get("weights")]
+    return [part for part in variants if part and not part.get("refused")]
+
+
+def missed(row: dict[str, Any]) -> list[Any]:
+    """Changes that were not predicted, and wrong shapes, in a test or a variant of it."""
+    return [part[key] for part in parts(row) for key in ("unsound", "shapes") if part[key]]
 
 
 def write(root: Path, outcomes: Mapping[str, Outcome]) -> None:
@@ -58,7 +69,7 @@ def _results(outcomes: Mapping[str, Outcome]) -> str:
     rows = {name: outcome.value for name, outcome in outcomes.items() if outcome.value}
     refused = {name: row["refused"] for name, row in rows.items() if row.get("refused")}
     answered = {name: row for name, row in rows.items() if name not in refused}
-    unsound = {name: row for name, row in answered.items() if row["unsound"]}
+    unsound = {name: missed(row) for name, row in answered.items() if missed(row)}
     failed = [outcome for outcome in outcomes.values() if outcome.value is None]
     pairs, exact, leaks, runs = (
         sum(row.get(key, 0) for row in answered.values()) for key in ("pairs", "exact", "leaks", "runs")
@@ -70,7 +81,7 @@ def _results(outcomes: Mapping[str, Outcome]) -> str:
         f"{len(outcomes)} tests, {len(outcomes) - own} of the onnx package: {len(answered)} answered,",
         f"{len(refused)} refused by name, {len(failed)} failed; **{len(unsound)} unsound**. {runs} runs; {pairs} predicted",
         f"pairs, {exact / max(1, pairs):.1%} seen; {plain_exact / max(1, plain_pairs):.1%} where no reason is given;",
-        f"{leaks} leaks.",
+        f"{leaks} leaks. {_of_variants(answered)}",
     ]
     return "\n".join(
         [
@@ -83,13 +94,21 @@ def _results(outcomes: Mapping[str, Outcome]) -> str:
             *_twins(answered),
             *_section("Refused", ((name, text.splitlines()[0]) for name, text in refused.items())),
             *_section("Failed", ((o.name, f"{o.status} {o.error} {o.message}") for o in failed)),
-            *_section(
-                "Unsound", ((name, "; ".join(map(str, row["unsound"]))) for name, row in unsound.items())
-            ),
+            *_section("Unsound", ((name, "; ".join(map(str, found))) for name, found in unsound.items())),
             *_reasons(answered),
             *_loose(answered),
         ]
     )
+
+
+def _of_variants(rows: Mapping[str, dict[str, Any]]) -> str:
+    """What the tests with constants say: where integers, and where all but the first input are constants."""
+    said = []
+    for key, what in (("frozen", "constant integers"), ("weights", "all but the first input constant")):
+        found = [row[key] for row in rows.values() if row.get(key) and not row[key].get("refused")]
+        pairs, exact = (sum(part[each] for part in found) for each in ("pairs", "exact"))
+        said.append(f"{len(found)} tests with {what}: {pairs} pairs, {exact / max(1, pairs):.1%} seen.")
+    return "\n".join(said)
 
 
 def _opening(outcomes: Mapping[str, Outcome]) -> list[str]:

@@ -23,7 +23,7 @@ from eyeshot.relations import (
     Reshape,
     Window,
 )
-from eyeshot.relations.tables import strided
+from eyeshot.relations.tables import admitted, strided
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -187,11 +187,16 @@ class Builder:
         ]
         if not kept:
             return self.constant(shape)
-        relation = Contract(
-            tuple(term for term, _ in kept),
-            tuple(labels[letter] for letter in target),
-            support and (labels[support[0]], labels[support[1]], support[2]),
-        )
+        output = tuple(labels[letter] for letter in target)
+        static = support and (labels[support[0]], labels[support[1]], support[2])
+        if static and all(static[1] not in term for term, _ in kept):
+            # Only constants have these columns: what is left of the support are the rows that meet none.
+            rows, _, table = static
+            out = self.add(Contract(tuple(term for term, _ in kept), output), (ref for _, ref in kept), shape)
+            occupied = table.occupied
+            axis = output.index(rows)
+            return out if occupied is None else self.along(out, {axis: (admitted(occupied), shape[axis])})
+        relation = Contract(tuple(term for term, _ in kept), output, static)
         return self.add(relation, (ref for _, ref in kept), shape)
 
     def dense(self, operands: Sequence[Ref], shape: Shape, reason: str) -> Ref:
