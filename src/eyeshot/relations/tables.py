@@ -115,8 +115,9 @@ def adaptive(input_size: int, output_size: int) -> AxisMap:
     y = np.arange(output_size)
     starts = y * input_size // output_size
     stops = -((y + 1) * input_size // -output_size)
-    phases = (tuple(ends[: output_size // common].tolist()) for ends in (starts, stops))
-    law = Periodic(input_size // common, *phases, at_size=True) if output_size // common <= PHASES else None
+    period = output_size // common
+    low, high = (tuple(ends[: min(period, PHASES)].tolist()) for ends in (starts, stops))
+    law = Periodic(input_size // common, low, high, at_size=True) if period <= PHASES else None
     indptr = np.concatenate([[0], np.cumsum(stops - starts)])
     indices = np.arange(indptr[-1]) - np.repeat(indptr[:-1] - starts, stops - starts)
     return Table(indptr, indices, input_size, law)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from math import prod
 from typing import Any, get_args
 
@@ -28,48 +29,39 @@ def encode(trace: Trace) -> dict[str, Any]:
     def number(value: Value | None) -> int | None:
         return None if value is None else values.setdefault(value, len(values))
 
-    def item(what: Any) -> Any:
-        if isinstance(what, Value):
-            return {"value": number(what)}
-        if isinstance(what, list | tuple):
-            return {"tuple" if isinstance(what, tuple) else "list": [item(part) for part in what]}
-        if isinstance(what, dict):
-            return {"dict": {str(key): item(part) for key, part in what.items()}}
-        if isinstance(what, complex):
-            return {"complex": [what.real, what.imag]}
-        if isinstance(what, _PLAIN):
-            return what
-        raise CaptureError(f"an op was given a {type(what).__name__}, which cannot leave the child process")
-
     def named(tensors: dict[str, Value]) -> dict[str, int | None]:
         return {name: number(value) for name, value in tensors.items()}
 
-    calls = [
-        [
-            call.op,
-            item(call.args),
-            item(call.kwargs),
-            [number(v) for v in call.outputs],
-            call.module,
-            call.visit,
-        ]
-        for call in trace.calls
-    ]
-    modules = [
-        [m.path, m.visit, m.kind, named(m.outputs), m.first_call, m.last_call, m.parameters]
-        for m in trace.modules
-    ]
-    inputs, outputs = named(trace.inputs), named(trace.outputs)
-    return {
-        "inputs": inputs,
-        "outputs": outputs,
-        "calls": calls,
-        "modules": modules,
+    record = {
+        "inputs": named(trace.inputs),
+        "outputs": named(trace.outputs),
+        "calls": [
+            [call.op, _item(call.args, number), _item(call.kwargs, number), [number(value) for value in call.outputs],
+             call.module, call.visit]
+            for call in trace.calls
+        ],
+        "modules": [
+            [m.path, m.visit, m.kind, named(m.outputs), m.first_call, m.last_call, m.parameters] for m in trace.modules
+        ],
         "real": trace.real,
         "training": trace.training,
         "notes": trace.notes,
-        "values": [_encoded(value) for value in values],
-    }
+    }  # fmt: skip
+    return {**record, "values": [_encoded(value) for value in values]}
+
+
+def _item(what: Any, number: Callable[[Value], int | None]) -> Any:
+    if isinstance(what, Value):
+        return {"value": number(what)}
+    if isinstance(what, list | tuple):
+        return {"tuple" if isinstance(what, tuple) else "list": [_item(part, number) for part in what]}
+    if isinstance(what, dict):
+        return {"dict": {str(key): _item(part, number) for key, part in what.items()}}
+    if isinstance(what, complex):
+        return {"complex": [what.real, what.imag]}
+    if isinstance(what, _PLAIN):
+        return what
+    raise CaptureError(f"an op was given a {type(what).__name__}, which cannot leave the child process")
 
 
 def _encoded(value: Value) -> list[Any]:
@@ -97,32 +89,14 @@ def decode(record: object) -> Trace:
 def _decoded(record: Any) -> Trace:
     values = [_value(*each) for each in record["values"]]
 
-    def item(what: Any) -> Any:
-        if not isinstance(what, dict):
-            return _is(what, *_PLAIN)
-        [(kind, content)] = what.items()
-        match kind:
-            case "value":
-                return values[content]
-            case "list":
-                return [item(part) for part in content]
-            case "tuple":
-                return tuple(item(part) for part in content)
-            case "dict":
-                return {key: item(part) for key, part in content.items()}
-            case "complex":
-                return complex(*content)
-            case _:
-                raise ValueError(kind)
-
     def named(tensors: dict[str, int]) -> dict[str, Value]:
         return {name: values[number] for name, number in tensors.items()}
 
     calls = [
         Call(
             _is(op, str),
-            _is(item(args), tuple),
-            _is(item(kwargs), dict),
+            _is(_argument(args, values), tuple),
+            _is(_argument(kwargs, values), dict),
             tuple(None if number is None else values[number] for number in outputs),
             _is(module, str),
             _is(visit, int),
@@ -140,15 +114,28 @@ def _decoded(record: Any) -> Trace:
         )
         for path, visit, kind, outputs, first, last, owned in record["modules"]
     ]
-    return Trace(
-        named(record["inputs"]),
-        named(record["outputs"]),
-        calls,
-        modules,
-        bool(record["real"]),
-        bool(record["training"]),
-        [_is(note, str) for note in record["notes"]],
-    )
+    notes = [_is(note, str) for note in record["notes"]]
+    inputs, outputs = named(record["inputs"]), named(record["outputs"])
+    return Trace(inputs, outputs, calls, modules, bool(record["real"]), bool(record["training"]), notes)
+
+
+def _argument(what: Any, values: list[Value]) -> Any:
+    if not isinstance(what, dict):
+        return _is(what, *_PLAIN)
+    [(kind, content)] = what.items()
+    match kind:
+        case "value":
+            return values[content]
+        case "list":
+            return [_argument(part, values) for part in content]
+        case "tuple":
+            return tuple(_argument(part, values) for part in content)
+        case "dict":
+            return {key: _argument(part, values) for key, part in content.items()}
+        case "complex":
+            return complex(*content)
+        case _:
+            raise ValueError(kind)
 
 
 def _value(shape: Any, dtype: Any, origin: Any, name: Any, known: Any) -> Value:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -67,7 +68,7 @@ def read_trusted(request: Request) -> Reading:
 
     provenance = {"training": recorded.training, "real": recorded.real, "loading": perf_counter() - began}
     alone = len(recorded.inputs) == 1 and not isinstance(request.input_size, Mapping) and not recorded.real
-    return Reading(graph, os.path.basename(path), {}, provenance, enlarged if alone else None)  # noqa: PTH119
+    return Reading(graph, Path(path).name, {}, provenance, enlarged if alone else None)
 
 
 def _members(path: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def read_file(request: Request) -> Reading:
     path = os.fspath(request.model)
     budget = Budget(repr(path), TRUSTED if request.trust else LIMITS)
     program = load(path, budget)
-    return reading(program, os.path.basename(path), request, perf_counter() - began)  # noqa: PTH119 - as files
+    return reading(program, Path(path).name, request, perf_counter() - began)
 
 
 def reading(program: Program, name: str, request: Request, loading: float) -> Reading:
