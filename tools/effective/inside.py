@@ -116,9 +116,7 @@ def measure(reference: str, seed: int) -> list[dict[str, Any]]:
                 "seen": int(mask.sum()),
                 "used": int((whole > 0).sum()),
                 "outside": int(((whole > 0) & ~mask).sum() + ((field.map > 0) & ~mask).sum()),
-                "run": ran.removeprefix("run on ").partition(" of the")[0]
-                if "of the input" in ran
-                else "all",
+                "run": ran.removeprefix("run on ").partition(" of the")[0] if ran[7:8].isdigit() else "all",
                 "difference": float(np.abs(field.map - share).max() / max(share.max(), 1e-300))
                 if share.any()
                 else 0.0,
