@@ -177,7 +177,8 @@ def _variant(
     )
     oracles.observe(rules, draws=PATIENCE if patient else SURE, slopes=seed % SLOPES == 0)
     for key, rule in rules.items():
-        trusted = tuple(o for o in ORACLES if o != "nan" or harness.group_name not in LEAKS)
+        leaks = harness.group_name in LEAKS or harness.group_name + words in LEAKS
+        trusted = tuple(oracle for oracle in ORACLES if oracle != "nan" or not leaks)
         _judge(oracles, key, rule, trusted, codes[key[0]], tally, harness.fullname + words)
 
 

@@ -10,10 +10,10 @@ COARSE = dict.fromkeys(
 TOLERANCE = 0.01
 
 LEAKS = {
-    "dot_general": "a NaN meets zeros of a known factor, and 0 times NaN is NaN",
+    "dot_general, whole numbers known": "a NaN meets zeros of a known factor, and 0 times NaN is NaN",
     "conv_general_dilated": "a NaN in a weight meets the zeros around and between elements, and 0 times NaN is NaN",
 }
-"""Groups in which NaN is not believed."""
+"""Groups (or their cases of one kind) in which NaN is not believed."""
 SINGULAR = ("singularity", "inf_nan")
 """In the name of a case whose inputs are fixed where a function has no finite value, so that nothing changes it."""
 
