@@ -147,15 +147,18 @@ def lines(outcome: Outcome) -> list[str]:
 def main() -> int:
     """Draw, measure, write; the exit status is 1 where a gradient lies outside, or a map differs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=50, help="models to draw")
+    parser.add_argument("--count", type=int, default=52, help="models to draw")
     parser.add_argument("--seed", type=int, default=20261123, help="of the draw and of the images")
     parser.add_argument("--seconds", type=float, help="stop drawing after so long; no result is written")
+    parser.add_argument(
+        "--again", help="keep rows of other commits, but for models that match or were not done"
+    )
     options = parser.parse_args()
     fit, _ = verify_zoo.population()
     drawn = verify_zoo.draw(fit, options.count, options.seed)
     arguments = {name: (name, options.seed) for name in drawn}
     outcomes, began = [], time.monotonic()
-    for outcome in zoo.campaign(work, arguments, STORE, limits=LIMITS, warm=WARM):
+    for outcome in zoo.campaign(work, arguments, STORE, limits=LIMITS, warm=WARM, again=options.again):
         outcomes.append(outcome)
         print("\n".join(lines(outcome)), flush=True)
         if options.seconds and time.monotonic() - began > options.seconds:
