@@ -40,8 +40,8 @@ class Limits:
     members: int = 20_000
     nodes: int = 20_000
     constant: int = 1 << 20
-    extent: int = 1 << 24
-    extents: int = 1 << 23
+    extent: int = 1 << 22
+    extents: int = 1 << 22
     seconds: float = 60.0
     unpacked: int = 96 << 20
 
