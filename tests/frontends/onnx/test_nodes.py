@@ -64,7 +64,7 @@ def test_a_slice_of_the_node_tests():
     for name in drawn:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            row = check(found[name], 0.1)
+            row = check(found[name], 0.05)
         for part in (row, row.get("frozen", {})):
             assert not part.get("unsound"), (name, part["unsound"])
             if not part.get("reasons"):
@@ -83,7 +83,7 @@ def test_what_the_package_has_no_test_for(name):
     """Old opsets, sequences, ai.onnx.ml."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        row = check(MORE[name], 0.05)
+        row = check(MORE[name], 0.03)
     assert not row.get("refused")
     assert not row["unsound"]
     assert not row["shapes"]
@@ -151,7 +151,7 @@ def test_the_committed_result_keeps_its_promises():
     text = (ROOT / "results" / "onnx_nodes.md").read_text(encoding="utf-8")
     assert "**0 unsound**" in text
     counts = re.search(
-        r"(\d+) tests, \d+ of the onnx package: (\d+) answered, (\d+) refused by name, (\d+) failed", text
+        r"(\d+) tests, \d+ of the onnx package: (\d+) answered,\s+(\d+) refused by name, (\d+) failed", text
     )
     tests, answered, refused, failed = map(int, counts.groups())
     assert tests == answered + refused >= 1404 + len(MORE)
