@@ -85,6 +85,8 @@ def analyze(
             if reading.budget is None:
                 raise
             raise FileFormatError(f"{reading.name} contradicts itself: {error}") from error
+        if reading.budget is not None:
+            reading.budget.maps(graph.nodes)
     make_legible(graph)
     called = legible(reading.name, LONGEST)
     told = {legible(name, LONGEST): letters for name, letters in reading.layouts.items()}

@@ -28,6 +28,8 @@ from eyeshot.frontends.files import (
     read_text,
     suffix_of,
 )
+from eyeshot.graph import Builder
+from eyeshot.relations import All, Prefix, Window
 
 SMALL = Limits(text=4096, items=50, depth=6, members=5, unpacked=3000)
 
@@ -348,3 +350,15 @@ class TestBudget:
         budget.network([(1, 100), (19,)])
         with pytest.raises(UnsafeFileError, match="121 elements together"):
             budget.network([(1, 100), (20,)])
+
+    def test_what_windows_read(self):
+        builder = Builder()
+        x = builder.input("x", (1, 8))
+        for _ in range(3):  # the same map between the same extents is written down once
+            builder.along(x, {1: (Window(kernel=3), 6)})
+        builder.along(x, {1: (Prefix(), 8)})
+        builder.along(x, {1: (All(), 1)})
+        nodes = builder.graph.nodes
+        Budget("net", Limits(entries=18 + 32)).maps(nodes)
+        with pytest.raises(UnsafeFileError, match="the windows of all ops in net have 50 elements"):
+            Budget("net", Limits(entries=49)).maps(nodes)

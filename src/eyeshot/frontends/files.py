@@ -14,13 +14,17 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import IO, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from eyeshot.errors import FileFormatError, ModelReferenceError, UnsafeFileError
+from eyeshot.relations import Along, entries
+
+if TYPE_CHECKING:
+    from eyeshot.graph import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,8 @@ class Limits:
     ``text`` is bytes of JSON, YAML or a header that are read into memory (other bytes stay mapped), ``items`` values
     inside, ``depth`` levels of nesting. ``members`` files in an archive, ``unpacked`` bytes of those that are read.
     ``nodes`` ops of a network, ``constant`` elements of one constant that is looked at. ``extent`` elements along one axis,
-    ``extents`` the sum of all axes of all tensors, which the analyses' memory is proportional to. ``seconds`` until the
-    network is read.
+    ``extents`` the sum of all axes of all tensors, ``entries`` what all distinct axis maps read: the analyses' memory is
+    proportional to these two. ``seconds`` until the network is read.
     """
 
     text: int = 16 << 20
@@ -40,14 +44,15 @@ class Limits:
     members: int = 20_000
     nodes: int = 20_000
     constant: int = 1 << 20
-    extent: int = 1 << 22
+    extent: int = 1 << 20
     extents: int = 1 << 22
     seconds: float = 60.0
     unpacked: int = 96 << 20
+    entries: int = 1 << 22
 
 
 LIMITS = Limits()
-TRUSTED = Limits(1 << 30, 1 << 40, 1000, 1 << 30, 1 << 40, 1 << 30, 1 << 40, 1 << 60, 1e9, 1 << 40)
+TRUSTED = Limits(1 << 30, 1 << 40, 1000, 1 << 30, 1 << 40, 1 << 30, 1 << 40, 1 << 60, 1e9, 1 << 40, 1 << 60)
 _DIRECTORY = 4 << 20  # bytes of an archive's table of contents
 # A string that is never closed ends with the text: trying again at each quote inside would take quadratic time.
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -122,11 +127,23 @@ class Budget:
         UnsafeFileError
             where the extents of all axes sum up to more than ``limits.extents``.
         """
-        extents = sum(sum(shape) for shape in shapes)
-        if extents > self.limits.extents:
+        self._fits(sum(sum(shape) for shape in shapes), self.limits.extents, "the axes of all tensors")
+
+    def maps(self, nodes: Sequence[Node]) -> None:
+        """Check that what all ops read along single axes fits into memory, as `network`."""
+        distinct = {
+            (amap, nodes[node.inputs[0]].shape[axis], node.shape[axis])
+            for node in nodes
+            if isinstance(node.relation, Along)
+            for axis, amap in node.relation.maps
+        }
+        self._fits(sum(entries(*each) for each in distinct), self.limits.entries, "the windows of all ops")
+
+    def _fits(self, count: int, most: int, what: str) -> None:
+        if count > most:
             raise UnsafeFileError(
-                f"the axes of all tensors in {self.name} have {extents:,} elements together; more than "
-                f"{self.limits.extents:,} are refused. Pass a smaller input_size, or trust=True (--trust)"
+                f"{what} in {self.name} have {count:,} elements together; more than {most:,} are refused. "
+                "Pass a smaller input_size, or trust=True (--trust)"
             )
 
 

@@ -169,6 +169,23 @@ def tabulate(amap: AxisMap, input_size: int, output_size: int) -> Table:
             assert_never(amap)
 
 
+def entries(amap: AxisMap, input_size: int, output_size: int) -> int:
+    """How many indices `tabulate` writes down, at most; 0 for ``All``, which analyses never write down."""
+    match amap:
+        case Table():
+            return len(amap.indices)
+        case Identity():
+            return output_size
+        case Window():
+            return amap.kernel * output_size
+        case Prefix() | Suffix():
+            return input_size * output_size // 2
+        case All():
+            return 0
+        case _:
+            assert_never(amap)
+
+
 def summary(amap: AxisMap) -> Periodic | None:
     """The size-free summary of a map, None where it has none (``All``, ``Prefix``, ``Suffix``, most tables)."""
     match amap:

@@ -213,6 +213,26 @@ CASES = {
         ),
         EITHER,
     ),
+    "Resize, cubic, to many wide kernels": Hostile(
+        ".onnx",
+        model(
+            node("Resize", ["x", "", "", "s"], "y", mode="cubic", antialias=1),
+            shape=(1, 1, 1 << 22, 1),
+            tensors=[tensor("s", [1, 1, 1 << 16, 1])],
+        ),
+    ),
+    "CumSum of 2**20, half a trillion reads": Hostile(
+        ".onnx", model(node("CumSum", "x a", "y"), shape=(1, 1, 1 << 20), tensors=[tensor("a", [2], [])])
+    ),
+    "MaxPool, MaxPool, and so on": Hostile(
+        ".onnx",
+        model(
+            node("Identity", "x", "v0"),
+            *(node("MaxPool", f"v{n}", f"v{n + 1}", kernel_shape=[n + 2]) for n in range(3)),
+            shape=(1, 1, 1 << 20),
+            output="v3",
+        ),
+    ),
     "Pad": Hostile(
         ".onnx", model(node("Pad", "x p", "y"), tensors=[tensor("p", [0, 0, HUGE, 0, 0, 0, HUGE, 0])])
     ),

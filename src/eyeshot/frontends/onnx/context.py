@@ -41,8 +41,6 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 LOWERINGS = Registry()
 
-MOST_TAPS = 1 << 26
-
 
 def lowers(
     *ops: str, since: int = 1, domain: str = DEFAULT_DOMAIN, dtype: str | tuple[str | None, ...] | None = None
@@ -139,10 +137,11 @@ class Context(Builder):
     ) -> Ref:
         """As `Builder.along`, for windows that a table can hold."""
         for amap, count in maps.values():
-            if isinstance(amap, Window) and amap.kernel * count > MOST_TAPS:
+            most = self.budget.limits.entries
+            if isinstance(amap, Window) and amap.kernel * count > most:
                 raise UnsafeFileError(
                     f"{self.label} has {count:,} windows of {amap.kernel:,} elements along one axis; more than "
-                    f"{MOST_TAPS:,} elements in all are refused"
+                    f"{most:,} elements in all are refused"
                 )
         return super().along(x, maps, summarises=summarises, reason=reason)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from eyeshot.errors import FileFormatError
-from eyeshot.frontends.files import LIMITS, Budget, Limits, mapped, suffix_of
+from eyeshot.frontends.files import LIMITS, TRUSTED, Budget, mapped, suffix_of
 from eyeshot.frontends.registry import Reading
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from eyeshot.graph import Graph
 
 _SMALL = 4 << 20
-_MOST = 1 << 62
-_UNLIMITED = Limits(_MOST, _MOST, 100, _MOST, _MOST, _MOST, _MOST, _MOST, float("inf"))
+_UNLIMITED = replace(TRUSTED, depth=100)  # messages are read by recursion
 
 
 def accepts(model: object) -> bool:
