@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import eyeshot
 from eyeshot.frontends.torch.capture import capture
 from eyeshot.frontends.torch.trace import Value
 
@@ -228,3 +229,28 @@ def test_timm(name):
     torch.manual_seed(0)
     size = 224 if name == "levit_128s" else 256 if name == "halonet26t" else 64
     check(timm.create_model(name, pretrained=False).eval(), torch.rand(1, 3, size, size))
+
+
+class Statistics(nn.Module):
+    """A batch norm in train mode, and what it wrote."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return self.norm(x), self.norm.running_mean, self.norm.running_var + 1
+
+
+def test_running_statistics_are_of_this_forward():
+    torch.manual_seed(0)
+    x = torch.randn(4, 3, 5, 6)
+    model = Statistics()
+    trace = capture(model, (x.to("meta"),))
+    got = replay(trace, model, {"x": x})
+    with torch.no_grad():
+        expected = model(x)
+    for a, b in zip(expected, got.values(), strict=True):
+        torch.testing.assert_close(a, b)
+    report = eyeshot.analyze(Statistics(), (4, 3, 5, 6), axes="all")
+    assert report.outputs[1].at(1).size == (4, 1, 5, 6)

@@ -60,8 +60,22 @@ def convolution(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]
 @special("_native_batch_norm_legit.default", "_batch_norm_with_update.default")
 def updating_batch_norm(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """A batch norm that writes its running statistics besides: its functional form, and two copies."""
-    options = _arguments(func, args, kwargs)
     functional = getattr(_ATEN, f"{func._opname}_functional").default
+    return _updating(recorder, functional, _arguments(func, args, kwargs))
+
+
+@special("batch_norm.default")
+def training_batch_norm(recorder: Recorder, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """In train mode, one that writes its running statistics."""
+    options = _arguments(func, args, kwargs)
+    if not options["training"] or options["running_mean"] is None:
+        return NotImplemented
+    del options["cudnn_enabled"]
+    return _updating(recorder, _ATEN._native_batch_norm_legit_functional.default, options)[0]
+
+
+def _updating(recorder: Recorder, functional: Any, options: dict[str, Any]) -> tuple[Any, ...]:
+    """The outputs of a functional batch norm; its new statistics are written to where the old ones are held."""
     *outputs, mean, variance = recorder.apply(functional, tuple(options.values()), {})
     for held, new in ((options["running_mean"], mean), (options["running_var"], variance)):
         recorder.write(_ATEN.copy_.default, describe(_ATEN.copy_.default), (held, new), {})
