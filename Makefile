@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
 .PHONY: help setup demo test lint format bench bench-effective random-networks zoo verify-zoo zoo-families conformance mutants \
-	onnx-nodes jax-harness ways-in random-specs fuzz clean
+	onnx-nodes jax-harness ways-in ways-in-onnx random-specs keras-applications effective-inside fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -70,6 +70,15 @@ jax-harness: $(STAMP) ## JAX's own list of primitives and arguments; resumes
 
 ways-in: $(STAMP) ## one network, many ways in: the same fields through each
 	$(BIN)/python -m tools.ways_in
+
+ways-in-onnx: $(STAMP) ## networks live and as PyTorch's two exporters write them; resumes
+	$(BIN)/python tools/ways_in/exported_onnx.py
+
+keras-applications: $(STAMP) ## models of keras.applications against NaN
+	$(BIN)/python -m tools.keras_applications
+
+effective-inside: $(STAMP) ## effective fields of fifty models lie inside their masks
+	$(BIN)/python tools/effective/inside.py
 
 random-specs: $(STAMP) ## random lines of text against the modules built from them
 	$(BIN)/python tools/random_specs.py
