@@ -145,7 +145,7 @@ class SetLattice(ABC):
         return self._gather(sets, axis, table)
 
     def _gather(self, sets: Sets, axis: int, table: Table) -> Sets:
-        united = self.ufunc.reduceat(sets.take(table.indices, axis), table.starts, axis)
+        united = self._united(sets, axis, table)
         if table.occupied is None:
             return united
         shape = list(united.shape)
@@ -153,6 +153,22 @@ class SetLattice(ABC):
         out = self.nothing(shape, sets.dtype)
         out[(slice(None),) * axis + (table.occupied,)] = united
         return out
+
+    def _united(self, sets: Sets, axis: int, table: Table) -> Sets:
+        """The union of each row that reads anything; rows in blocks, since they read far more cells than there are."""
+        rows, entries = table.starts, len(table.indices)
+        step = max(1, BLOCK * sets.shape[axis] // max(1, sets.size))
+        if entries <= step:
+            return self.ufunc.reduceat(sets.take(table.indices, axis), rows, axis)
+        cuts = np.unique([*np.searchsorted(rows, np.arange(0, entries, step)), len(rows)])
+        ends = np.append(rows[1:], entries)
+        blocks = [
+            self.ufunc.reduceat(
+                sets.take(table.indices[rows[first] : ends[last - 1]], axis), rows[first:last] - rows[first], axis
+            )
+            for first, last in pairwise(cuts.tolist())
+        ]
+        return np.concatenate(blocks, axis)
 
     def nothing(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Sets:
         """Empty sets."""

@@ -48,7 +48,7 @@ class Limits:
     extents: int = 1 << 22
     seconds: float = 60.0
     unpacked: int = 96 << 20
-    entries: int = 1 << 22
+    entries: int = 1 << 24
 
 
 LIMITS = Limits()
