@@ -13,6 +13,7 @@ from tests.security import opener
 from tests.security.hostile import CORPUS, weights
 
 SECONDS, MEGABYTES = 2.0, 300.0
+"""What a refusal may take; an answer takes what the file spells out, and in this corpus no more than that either."""
 ROOT = Path(__file__).parents[2]
 
 

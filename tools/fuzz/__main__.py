@@ -65,7 +65,9 @@ def _led(given: argparse.Namespace) -> int:
         target = TARGETS[name]
         for data in target.seeds()[:50]:
             engine.once(target, data)
-    engine.led_by_coverage(name, target, count=given.count, seconds=given.seconds, seed=given.seed)
+    engine.led_by_coverage(
+        name, target, count=given.count, seconds=given.seconds, seed=given.seed, keep=FOUND
+    )
     return 0
 
 

@@ -112,7 +112,7 @@ def campaign(
     return outcome
 
 
-def led_by_coverage(name: str, target: Target, *, count: int, seconds: float, seed: int) -> None:
+def led_by_coverage(name: str, target: Target, *, count: int, seconds: float, seed: int, keep: Path) -> None:
     """Let libFuzzer draw the inputs; ends the process, with a code other than 0 at the first failure."""
     import sys
 
@@ -138,7 +138,14 @@ def led_by_coverage(name: str, target: Target, *, count: int, seconds: float, se
         (start / f"{number:05}").write_bytes(data)
     limits = "-rss_limit_mb=2048 -timeout=20 -max_len=20000 -verbosity=0 -print_final_stats=1".split()
     most = int(seconds) if isfinite(seconds) else 0
-    options = [f"-runs={count}", f"-max_total_time={most}", f"-seed={seed + 1}", *limits]
+    keep.mkdir(parents=True, exist_ok=True)
+    options = [
+        f"-runs={count}",
+        f"-max_total_time={most}",
+        f"-seed={seed + 1}",
+        f"-artifact_prefix={keep}/",
+        *limits,
+    ]
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     atheris.Setup([sys.argv[0], *options, str(start)], read, custom_mutator=change)
     atheris.Fuzz()

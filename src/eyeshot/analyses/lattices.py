@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import lru_cache, reduce
+from itertools import pairwise
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 FAR = 1 << 40
 CHEAP, LARGE, MANY = 8, 1 << 13, 1 << 21
+BLOCK = 1 << 22
+"""Cells that are gathered at once."""
 
 
 @lru_cache(maxsize=4096)
@@ -164,7 +167,9 @@ class SetLattice(ABC):
         ends = np.append(rows[1:], entries)
         blocks = [
             self.ufunc.reduceat(
-                sets.take(table.indices[rows[first] : ends[last - 1]], axis), rows[first:last] - rows[first], axis
+                sets.take(table.indices[rows[first] : ends[last - 1]], axis),
+                rows[first:last] - rows[first],
+                axis,
             )
             for first, last in pairwise(cuts.tolist())
         ]

@@ -626,6 +626,12 @@ CASES = {
         ),
         EITHER,
     ),
+    "a Constant that gives its value to nobody": Hostile(
+        ".onnx", model(node("Constant", "", "", value=tensor("c", [1])), node("Relu", "x", "y")), EITHER
+    ),
+    "an output that is a sequence of a sequence": Hostile(
+        ".onnx", model(node("SequenceInsert", "x x", "y")), EITHER
+    ),
     "an opset of 2**62": Hostile(".onnx", model(node("Relu", "x", "y"), opset=HUGE), EITHER),
     "no graph at all": Hostile(".onnx", message({1: 10, 8: {2: 21}}), REFUSED | {4}),
     "an unknown field of a hundred megabytes": Hostile(

@@ -157,7 +157,7 @@ class Lowering:
         """Elements of the weights that this node is the first to use; made of weights alone, it hands them on."""
         running = 3 if node.op == "BatchNormalization" else len(node.inputs)
         count = sum(self.weights.pop(name, 0) for name in node.inputs[:running])
-        if node.op == "Constant":
+        if node.op == "Constant" and node.outputs:
             item = scope.items.get(node.outputs[0])
             count = _learned(item) if isinstance(item, Value) else 0
         if constant and count and node.outputs:
