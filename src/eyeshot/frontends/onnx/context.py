@@ -22,7 +22,7 @@ from eyeshot.errors import InputError, UnsafeFileError
 from eyeshot.frontends.onnx.model import Node
 from eyeshot.frontends.onnx.rules import DEFAULT_DOMAIN, Registry, Rule
 from eyeshot.graph import Builder, Ref
-from eyeshot.relations import All, Pointwise, Window
+from eyeshot.relations import Pointwise, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -237,16 +237,6 @@ class Context(Builder):
     def flagged(self, x: Ref, reason: str) -> Ref:
         """``x`` with a reason why it may read less."""
         return x if self.is_constant(x) else self.add(Pointwise(), (x,), x.shape, reason)
-
-    def dynamic(self, x: Ref, axes: Sequence[int], *index: Ref, shape: Shape, reason: str) -> Ref:
-        """An op that reads ``x`` at positions computed from data: everything along ``axes``, and the index itself.
-
-        ``shape`` is the output's; the axes that aren't indexed must keep their place and extent. Sound, flagged with
-        ``reason``.
-        """
-        kept = {axis % len(x.shape) for axis in axes}
-        read = self.along(x, {axis: (All(), shape[axis]) for axis in kept}, reason=reason)
-        return self.pointwise(read, *index, shape=shape)
 
     def _input(self, position: int) -> Item:
         return self.inputs[position] if position < len(self.inputs) else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eyeshot.graph import Builder, Ref
-from eyeshot.relations import All
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,16 +55,6 @@ class Context(Builder):
     def output_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the call's tensor outputs, absent ones left out."""
         return [value.shape for value in self.call.outputs if value is not None]
-
-    def dynamic(self, x: Ref, axes: Sequence[int], *index: Ref, shape: tuple[int, ...], reason: str) -> Ref:
-        """An op that reads ``x`` at positions computed from data: everything along ``axes``, and the index itself.
-
-        ``shape`` is the output's; the axes that aren't indexed must keep their place and extent. Sound, flagged with
-        ``reason``.
-        """
-        kept = {axis % len(x.shape) for axis in axes}
-        read = self.along(x, {axis: (All(), shape[axis]) for axis in kept}, reason=reason)
-        return self.pointwise(read, *index, shape=shape)
 
 
 def tensors_in(items: Any) -> list[Ref]:
