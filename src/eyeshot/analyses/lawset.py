@@ -221,11 +221,13 @@ class Law:
             axes, index = rearrangement(order, len(law.steps))
             bounds = law.bounds.transpose(axes)[index]
         pick = _picker(order)
+        # An axis of extent 1 that a reshape drops may have been the one that grows.
+        lost = any(step and position not in order for position, step in enumerate(law.steps))
         return LawSet(
             bounds,
             pick((*law.steps, 0)),
             pick((*law.grows, False)),
-            law.at_size,
+            law.at_size or lost,
             law.misaligned,
             law.unbounded,
             law.broken,
