@@ -362,3 +362,12 @@ class TestBudget:
         Budget("net", Limits(entries=18 + 32)).maps(nodes)
         with pytest.raises(UnsafeFileError, match="the windows of all ops in net have 50 elements"):
             Budget("net", Limits(entries=49)).maps(nodes)
+
+    def test_nodes_are_counted_as_they_are_added(self):
+        budget = Budget("net", Limits(extent=100, extents=100))
+        for _ in range(3):
+            assert budget.grow((1, 9), "x") == (1, 9)  # and 16 for the node
+        with pytest.raises(UnsafeFileError, match="have 104 elements together; more than 100"):
+            budget.grow((1, 9), "x")
+        with pytest.raises(UnsafeFileError, match="an axis of 101"):
+            budget.grow((101,), "x")

@@ -53,6 +53,7 @@ class Limits:
 
 LIMITS = Limits()
 TRUSTED = Limits(1 << 30, 1 << 40, 1000, 1 << 30, 1 << 40, 1 << 30, 1 << 40, 1 << 60, 1e9, 1 << 40, 1 << 60)
+_A_NODE = 16  # what a node costs in memory, counted in extents
 _DIRECTORY = 4 << 20  # bytes of an archive's table of contents
 # A string that is never closed ends with the text: trying again at each quote inside would take quadratic time.
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -76,7 +77,7 @@ class Budget:
     def __init__(self, name: object, limits: Limits = LIMITS) -> None:
         self.name = str(name)
         self.limits = limits
-        self._nodes = 0
+        self._nodes = self._extents = 0
         self._end = monotonic() + limits.seconds
 
     def node(self, count: int = 1) -> None:
@@ -117,6 +118,19 @@ class Budget:
                     f"{what} in {self.name} has an axis of {extent:,} elements; "
                     f"more than {self.limits.extent:,} are refused"
                 )
+        return shape
+
+    def grow(self, shape: tuple[int, ...], what: str) -> tuple[int, ...]:
+        """`shape`, for a node that is added to the graph: counted as the graph grows, its own weight included.
+
+        Raises
+        ------
+        UnsafeFileError, FileFormatError
+            as `shape`; where all nodes so far are too large together.
+        """
+        self._extents += sum(self.shape(shape, what)) + _A_NODE
+        if self._extents > self.limits.extents:
+            self._fits(self._extents, self.limits.extents, "the axes of all tensors")
         return shape
 
     def network(self, shapes: Iterable[tuple[int, ...]]) -> None:

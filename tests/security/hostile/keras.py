@@ -295,8 +295,8 @@ CASES = {
     "a sum of 500 layers, the last first": Hostile(
         ".keras", lambda: archive(_backwards(500, add=True)), EITHER
     ),
-    "25,000 layers": Hostile(
-        ".keras", lambda: archive(sequential(INPUT, *(layer("ReLU", f"r{n}") for n in range(25_000))))
+    "21,000 layers": Hostile(
+        ".keras", lambda: archive(sequential(INPUT, *(layer("ReLU", f"r{n}") for n in range(21_000))))
     ),
     "a tensor of a million numbers in a call": _functional(
         called(
@@ -348,6 +348,15 @@ CASES = {
         {**CONV, "config": {**CONV["config"], "filters": None}}, codes=REFUSED | {4}
     ),
     "a config that is a list": _keras({**CONV, "config": [["filters", 4]]}, codes=REFUSED | {4}),
+    "an Unstack into a million tensors": Hostile(
+        ".keras",
+        lambda: archive(
+            sequential(
+                layer("InputLayer", "x", batch_shape=[255, 1 << 20]),
+                layer("Unstack", "pieces", module="keras.src.ops.core", axis=-1),
+            )
+        ),
+    ),
     "an upsampling by 1e9": _keras(layer("UpSampling2D", "up", size=[10**9, 10**9])),
     "a resizing to 2**62": _keras(layer("Resizing", "up", height=HUGE, width=HUGE)),
     "a repeat of 2**62": _keras(layer("Flatten", "f"), layer("RepeatVector", "up", n=HUGE)),

@@ -12,9 +12,11 @@ from eyeshot.graph import Builder, Ref
 from eyeshot.relations import All, Identity, Prefix, Suffix, Table, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from eyeshot.relations import AxisMap
+    from eyeshot.frontends.files import Budget
+    from eyeshot.graph.graph import Shape
+    from eyeshot.relations import AxisMap, Relation
 
     Lowering = Callable[..., Any]
 
@@ -83,9 +85,18 @@ class Context(Builder):
 
     call: Call
 
-    def __init__(self, call_layer: Callable[..., Any]) -> None:
+    def __init__(self, call_layer: Callable[..., Any], budget: Budget | None = None) -> None:
         super().__init__()
         self._call_layer = call_layer
+        self._budget = budget
+
+    def add(
+        self, relation: Relation, operands: Iterable[Ref], shape: Shape, reason: str | None = None
+    ) -> Ref:
+        """As in `Builder`, with the tensors of a file counted: one layer may make a million of them."""
+        if self._budget is not None:
+            self._budget.grow(shape, "a tensor")
+        return super().add(relation, operands, shape, reason)
 
     def inner(self, data: Any, x: Ref, mask: Ref | None = None, **kwargs: Any) -> Any:
         """Call a layer that the configuration of the layer at hand holds; what it returns, a `Ref` for each tensor."""

@@ -56,7 +56,7 @@ class Walker:
     """Calls layers by their configuration; holds the graph, and what was called."""
 
     def __init__(self, shape_of: ShapeOf | None = None, budget: Budget | None = None) -> None:
-        self.ctx = Context(self._inner)
+        self.ctx = Context(self._inner, budget)
         self._budget = budget
         self._shape_of = shape_of
         self._visits: list[_Visit] = []

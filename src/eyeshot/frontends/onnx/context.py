@@ -98,7 +98,6 @@ class Context(Builder):
         super().__init__()
         self.budget, self.node = budget, Node()
         self.inputs, self.macs, self.opset = [], 0, 1
-        self.extents = 0
         self.settling: set[int] = set()
 
     def taken_as_given(self) -> list[str]:
@@ -153,14 +152,7 @@ class Context(Builder):
         UnsafeFileError, FileFormatError
             where an extent is too long, or negative.
         """
-        checked = self.budget.shape(tuple(shape), self.label)
-        self.extents += sum(checked)
-        if self.extents > self.budget.limits.extents:
-            raise UnsafeFileError(
-                f"{self.budget.name} has tensors with more than {self.budget.limits.extents:,} indices along all their "
-                "axes; that many are refused"
-            )
-        return checked
+        return self.budget.grow(tuple(shape), self.label)
 
     def dtype(self, position: int = 0) -> str:
         """Dtype of an input."""
