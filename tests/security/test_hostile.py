@@ -41,7 +41,7 @@ def test_corpus(family, request):
 
 def test_the_corpus_is_large():
     assert len(CORPUS) > 500
-    assert len(FAMILIES) == 10
+    assert len(FAMILIES) == 11
 
 
 def misdeeds(folder):

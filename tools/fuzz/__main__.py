@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 FOUND = Path("build/fuzz")
@@ -26,14 +27,16 @@ def main() -> int:
         return _led(given)
     from tools.fuzz.targets import TARGETS
 
-    if not given.atheris:
-        return _drawn(given, given.readers or list(TARGETS))
-    options = [word for word in sys.argv[1:] if word not in given.readers]
-    codes = [
-        subprocess.run([sys.executable, "-m", "tools.fuzz", "--here", *options, name], check=False).returncode
-        for name in given.readers or TARGETS
-    ]
-    return int(any(codes))
+    names = given.readers or list(TARGETS)
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # files in memory, where that can be had
+    with tempfile.TemporaryDirectory(prefix="eyeshot-fuzz-", dir=base) as place:
+        os.environ["TMPDIR"] = tempfile.tempdir = place
+        if not given.atheris:
+            return _drawn(given, names)
+        options = [word for word in sys.argv[1:] if word not in given.readers]
+        command = [sys.executable, "-m", "tools.fuzz", "--here", *options]
+        codes = [subprocess.run([*command, name], check=False).returncode for name in names]
+        return int(any(codes))
 
 
 def _drawn(given: argparse.Namespace, names: list[str]) -> int:

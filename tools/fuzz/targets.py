@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -27,9 +26,8 @@ class Target:
 
 @cache
 def folder() -> Path:
-    """Where files lie that have to be files: in memory, if the system has such a place."""
-    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="eyeshot-fuzz-", dir=base))
+    """Where files lie that have to be files."""
+    return Path(tempfile.mkdtemp(prefix="eyeshot-fuzz-"))
 
 
 def _file(name: str, data: bytes) -> str:

@@ -4,6 +4,7 @@ from tests.security.case import Hostile
 from tests.security.hostile import (
     archives,
     exported,
+    graphs,
     keras,
     names,
     onnx,
@@ -14,9 +15,11 @@ from tests.security.hostile import (
     weights,
 )
 
+FAMILIES = (pickles, exported, onnx, graphs, protobufs, paths, keras, archives, text, weights, names)
+
 CORPUS: dict[str, Hostile] = {
     f"{family.__name__.rpartition('.')[2]}: {name}": case
-    for family in (pickles, exported, onnx, protobufs, paths, keras, archives, text, weights, names)
+    for family in FAMILIES
     for name, case in family.CASES.items()
 }
 """By family and what it tries."""
