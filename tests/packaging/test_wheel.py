@@ -97,7 +97,7 @@ def test_wheel_metadata(wheel):
     assert metadata["Requires-Python"] == ">=3.11"
     assert {"torch", "timm", "plots", "demo", "dev"} <= set(metadata.get_all("Provides-Extra", []))
     core = [Requirement(line) for line in metadata.get_all("Requires-Dist", []) if "extra ==" not in line]
-    assert {requirement.name for requirement in core} == {"numpy", "pydantic", "rich", "typer"}
+    assert {requirement.name for requirement in core} == {"numpy", "pydantic", "pyyaml", "rich", "typer"}
     assert {clause.operator for requirement in core for clause in requirement.specifier} == {">="}
 
 

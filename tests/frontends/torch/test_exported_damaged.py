@@ -235,7 +235,7 @@ def unfolded(program):
     [
         (endless, "UnsafeFileError"),
         (nested, "UnsafeFileError"),
-        (unfolded, "FileFormatError"),
+        (unfolded, "UnsafeFileError"),
         (
             lambda program: tensor(program, sizes=[{"as_int": 1}, {"as_int": 1 << 23}, {"as_int": 1 << 23}]),
             "UnsafeFileError",
