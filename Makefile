@@ -83,9 +83,9 @@ effective-inside: $(STAMP) ## effective fields of fifty models lie inside their 
 random-specs: $(STAMP) ## random lines of text against the modules built from them
 	$(BIN)/python tools/random_specs.py
 
-fuzz: $(STAMP) ## a million hostile inputs for each reader
+fuzz: $(STAMP) ## hostile inputs for each reader of files, a million each; led by coverage
 	$(BIN)/pip install --quiet 'atheris>=2.3'
-	$(BIN)/python -m tools.fuzz
+	$(BIN)/python -m tools.fuzz --atheris
 
 clean: ## everything that was made here, the environment too
 	rm -rf $(VENV) build dist demo/out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
