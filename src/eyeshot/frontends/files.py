@@ -56,7 +56,7 @@ TRUSTED = Limits(1 << 30, 1 << 40, 1000, 1 << 30, 1 << 40, 1 << 30, 1 << 40, 1 <
 _A_NODE = 16  # what a node costs in memory, counted in extents
 _DIRECTORY = 4 << 20  # bytes of an archive's table of contents
 # A string that is never closed ends with the text: trying again at each quote inside would take quadratic time.
-_STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_STRINGS = re.compile(rb'"(?:[^"\\]++|(?:\\.)++)*+"?', re.DOTALL)
 _MARKS = re.compile(rb"[\[{\]}]")
 # What zipfile raises at archives that are none: damaged, cut off, or with numbers beyond what a seek takes.
 _DAMAGE = (
@@ -240,7 +240,9 @@ def parse_json(data: bytes | bytearray, name: object, limits: Limits = LIMITS) -
         beyond ``limits.text``, ``items`` or ``depth``.
     """
     _check_text(len(data), name, limits)
-    quotes = data.count(b'"') - data.count(b'\\"')
+    plain = data.replace(b"\\\\", b"")
+    quotes = plain.count(b'"') - plain.count(b'\\"')
+    del plain
     if quotes > 2 * limits.items + 2:
         raise UnsafeFileError(f"{name} holds more than {limits.items:,} texts; that many are refused")
     bare = _STRINGS.sub(b'"', data)

@@ -95,7 +95,7 @@ def _captured(path: str, size: Any) -> Trace:
     size = dict(size) if isinstance(size, Mapping) else size
     job = jobs.Job(path, {"path": path, "size": size})
     with _without_main():
-        [outcome] = jobs.run(work, [job], limits=LIMITS, warm=["torch"])
+        [outcome] = jobs.run(work, [job], limits=LIMITS)
     match outcome.status:
         case "done":
             return decode(outcome.value)
