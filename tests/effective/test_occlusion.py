@@ -126,3 +126,11 @@ def test_bad_questions():
         occlude(model, IMAGE, 0, baseline="grey")
     with pytest.raises(InputError, match="takes one image"):
         occlude(model, IMAGE.repeat(2, 1, 1, 1), 0)
+
+
+def test_a_model_in_train_mode_is_left_as_it_was():
+    model = classifier().train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    occlude(model, IMAGE, ("0", (0, None, 5, 5)))
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

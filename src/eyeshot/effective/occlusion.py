@@ -10,6 +10,7 @@ import numpy as np
 
 from eyeshot.effective.images import Images
 from eyeshot.effective.measure import module_of, suited
+from eyeshot.effective.units import box_of
 from eyeshot.errors import InputError, QuestionError
 from eyeshot.execution.target import Target
 from eyeshot.fields.index import region_index
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from eyeshot.effective.question import Progress
     from eyeshot.execution.occluding import Occlusions
     from eyeshot.fields import Report
-
-    Progress = Callable[[int, int], None]
 
 Sizes = int | tuple[int, ...]
 
@@ -138,40 +138,66 @@ def occlude(
     if target is None:
         target = largest(module, report, x[None])
     chosen = _target(report, target)
-    occlusions = Occlusions(module, report, chosen, memory=memory)
+    occlusions = Occlusions(module, report, chosen, x[None], memory=memory)
     extents = tuple(report.input_shape[axis] for axis in axes)
     size, step = _sizes(window, extents, "window"), _sizes(stride, extents, "stride")
     size = tuple(min(n, extent) for n, extent in zip(size, extents, strict=True))
     covered = _covering(x, axes, baseline, size, seed)
+    starts, grid = _starts(extents, size, step)
+    seen = report[chosen.layer].mask(0, *chosen.index)
+    run = _Windows(x[None], covered[None], axes, starts, size, occlusions.crop.window, seen)
+    reference, effects = _measured(occlusions, run, len(starts), report, chosen, progress)
+    why = [] if occlusions.dense is None else [f"every image was run whole: {occlusions.dense}"]
+    return OcclusionMap(
+        effects=effects.reshape(grid),
+        reference=reference,
+        extents=extents,
+        window=size,
+        stride=step,
+        baseline=str(baseline),
+        model=report.model,
+        layer=chosen.layer,
+        unit=(0, *chosen.index),
+        box=box_of(report[chosen.layer], chosen.index),
+        windows=len(run.numbers),
+        macs=occlusions.macs,
+        dense_macs=occlusions.dense_macs,
+        notes=(*notes, *given.notes, *why),
+        photograph=given.shown(),
+    )
+
+
+def _starts(
+    extents: tuple[int, ...], size: tuple[int, ...], step: tuple[int, ...]
+) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Where each window begins, (windows, axes), and the shape of their grid; the last of an axis reach its end."""
     grid = [
         np.arange(0, max(1, -(-(extent - n) // s) + 1)) * s
         for extent, n, s in zip(extents, size, step, strict=True)
     ]
-    starts = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, len(axes))
-    seen = report[chosen.layer].mask(0, *chosen.index)
-    run = _Windows(x[None], covered[None], axes, starts, size, occlusions.crop.window, seen)
-    reference, effects = _measured(occlusions, run, len(starts), report, chosen, progress or _quiet)
-    why = [] if occlusions.dense is None else [f"every image was run whole: {occlusions.dense}"]
-    return OcclusionMap(
-        effects.reshape([len(each) for each in grid]), reference, extents, size, step, str(baseline), report.model,
-        chosen.layer, (0, *chosen.index), _hull(seen), len(run.numbers), occlusions.macs, occlusions.dense_macs,
-        (*notes, *given.notes, *why), given.shown(),
-    )  # fmt: skip
+    starts = np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, len(extents))
+    return starts, tuple(len(each) for each in grid)
 
 
 def _measured(
-    occlusions: Occlusions, run: _Windows, windows: int, report: Report, target: Target, progress: Progress
+    occlusions: Occlusions,
+    run: _Windows,
+    windows: int,
+    report: Report,
+    target: Target,
+    progress: Progress | None,
 ) -> tuple[float, NDArray[np.float64]]:
     """The target for the image as it is, and what each of all windows takes from it."""
     effects = np.zeros(windows)
     reference, done = 0.0, 0
-    for numbers, values in occlusions.run(run.image, run.places, run.size, run.content):
+    for numbers, values in occlusions.run(run.places, run.size, run.content):
         if not len(numbers):
             reference = _finite(values, report, target)
             continue
         effects[run.numbers[numbers]] = reference - values
         done += len(numbers)
-        progress(done, len(run.numbers))
+        if progress is not None:
+            progress(done, len(run.numbers))
     return reference, effects
 
 
@@ -317,15 +343,3 @@ def _finite(values: NDArray[np.float64], report: Report, target: Target) -> floa
     if not np.isfinite(values).all():
         raise InputError(f"{target.layer!r} of {report.model} is {values[0]} for the image as it is")
     return float(values[0])
-
-
-def _hull(seen: NDArray[np.bool_]) -> Box:
-    spans = []
-    for axis in range(seen.ndim):
-        found = np.flatnonzero(seen.any(tuple(other for other in range(seen.ndim) if other != axis)))
-        spans.append((int(found[0]), int(found[-1]) + 1) if found.size else (0, 0))
-    return Box(tuple(a for a, _ in spans), tuple(b for _, b in spans))
-
-
-def _quiet(_done: int, _all: int) -> None:
-    pass

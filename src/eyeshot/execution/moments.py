@@ -19,10 +19,8 @@ import torch
 from torch import Tensor
 
 from eyeshot.errors import QuestionError, UnsupportedOpError
-from eyeshot.execution.crop import crop, uncropped
-from eyeshot.execution.gradients import Part, watched_name
+from eyeshot.execution.aim import Aim, frozen
 from eyeshot.execution.program import Program
-from eyeshot.frontends.torch.modules import unwrap
 from eyeshot.frontends.torch.trace import Call, Value
 
 if TYPE_CHECKING:
@@ -318,24 +316,19 @@ def propagated(
     """
     if target.function is not None:
         raise QuestionError('method="analytic" takes units; for a function of the output sample gradients')
-    part = Part(unwrap(model), watched_name(report, target.layer))
-    part.train(part.model.training)
-    found = crop(part, report, target)
-    if found.whole is None and images is not None:
-        found = uncropped(report, target, "calibration images are looked at whole")
+    aim = Aim(model, report, target, crop_input=images is None)
     shape = [1, *report.input_shape[1:]]
-    for axis, extent in zip(report.spatial[report.input].axes, found.window.size, strict=True):
+    for axis, extent in zip(report.spatial[report.input].axes, aim.crop.window.size, strict=True):
         shape[axis] = extent
-    program = Program(part, shape)
-    held = next(part.parameters(), torch.zeros(()))
-    calibration = None if images is None else torch.from_numpy(np.ascontiguousarray(images)).to(held.dtype)
-    backward = Backward(program, calibration)
+    with frozen(aim.part):
+        program = Program(aim.part, shape)
+        backward = Backward(program, None if images is None else aim.tensor(images))
     (output,) = program.outputs
-    seed = torch.zeros(output.shape, dtype=held.dtype)
-    region = (slice(None), *(slice(None) if place is None else place for place in found.index))
-    seed[region] = 1.0 if target.reduce == "sum" else 1.0 / seed[region].numel()
+    seed = torch.zeros(output.shape, dtype=aim.dtype)
+    region = aim.region(seed)
+    region.fill_(1.0 if target.reduce == "sum" else 1.0 / region.numel())
     mean, variance = backward(seed)
-    return found.window, mean[0].double().numpy(), variance[0].double().numpy()
+    return aim.crop.window, mean[0].double().numpy(), variance[0].double().numpy()
 
 
 def folded(mean: NDArray[np.float64], variance: NDArray[np.float64]) -> NDArray[np.float64]:
