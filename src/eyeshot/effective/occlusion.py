@@ -129,25 +129,20 @@ def occlude(
         report = analyze(module, (1, *shape[-3:]) if shape is not None and own_size is None else own_size)
     report = suited(report)
     axes = report.spatial[report.input].axes
-    given = Images(
-        image if isinstance(image, int) else _one(image, report), report, module, "evaluation", seed
-    )
+    given = Images(_one(image, report), report, module, "evaluation", seed)
     x = given[0]
     from eyeshot.execution.occluding import Occlusions, largest
 
-    if target is None:
-        target = largest(module, report, x[None])
-    chosen = _target(report, target)
+    chosen = _target(report, largest(module, report, x[None]) if target is None else target)
     occlusions = Occlusions(module, report, chosen, x[None], memory=memory)
     extents = tuple(report.input_shape[axis] for axis in axes)
     size, step = _sizes(window, extents, "window"), _sizes(stride, extents, "stride")
-    size = tuple(min(n, extent) for n, extent in zip(size, extents, strict=True))
+    size = tuple(map(min, size, extents))
     covered = _covering(x, axes, baseline, size, seed)
     starts, grid = _starts(extents, size, step)
     seen = report[chosen.layer].mask(0, *chosen.index)
     run = _Windows(x[None], covered[None], axes, starts, size, occlusions.crop.window, seen)
     reference, effects = _measured(occlusions, run, len(starts), report, chosen, progress)
-    why = [] if occlusions.dense is None else [f"every image was run whole: {occlusions.dense}"]
     return OcclusionMap(
         effects=effects.reshape(grid),
         reference=reference,
@@ -162,7 +157,7 @@ def occlude(
         windows=len(run.numbers),
         macs=occlusions.macs,
         dense_macs=occlusions.dense_macs,
-        notes=(*notes, *given.notes, *why),
+        notes=(*notes, *given.notes, *occlusions.notes),
         photograph=given.shown(),
     )
 
@@ -258,7 +253,9 @@ def _box(low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[slice, ...]:
 
 
 def _one(image: Any, report: Report) -> Any:
-    """One image as `Images` takes several."""
+    """One image as `Images` takes several; a number stays one."""
+    if isinstance(image, int):
+        return image
     shape = getattr(image, "shape", None)
     if shape is not None and len(shape) == len(report.input_shape):
         if shape[0] != 1:

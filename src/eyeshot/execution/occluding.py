@@ -28,8 +28,8 @@ _MOST = 64
 class Occlusions:
     """The target of ``report``'s model for an image (1, C, *spatial), window by window.
 
-    ``crop`` is the part of the image that is run, which windows have to be cut to. ``dense`` says why every image is run
-    whole, if that is so; ``macs`` are what one window takes, ``dense_macs`` a whole forward.
+    ``crop`` is the part of the image that is run, which windows have to be cut to. ``macs`` are what one window takes,
+    ``dense_macs`` a whole forward; ``notes`` say why every image was run whole, if that was so.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Occlusions:
             self._aim.settle(image)
         self._image = self._aim.cut(image)
         self.batch = int(np.clip(memory // (2 * self.crop.activations), 1, _MOST))
-        self.dense: str | None = None
+        self.notes: list[str] = []
         self.macs = self.dense_macs = 0
 
     @property
@@ -78,7 +78,10 @@ class Occlusions:
                 if incremental is not None:
                     (output,) = incremental(padded, new)
                     if not first and not self._same(output, x, starts[padded], new):
-                        self.dense, incremental = "what it computes depends on more than the windows", None
+                        self.notes.append(
+                            "every image was run whole: its target depends on more than the windows"
+                        )
+                        incremental = None
                 if incremental is None:
                     output = self._densely(x, starts[padded], new)
                 yield numbers, self._numbers(output)[: len(numbers)]
@@ -89,7 +92,7 @@ class Occlusions:
         try:
             found = Incremental(self._aim.part, x, starts, size, batch=batch)
         except CaptureError as error:
-            self.dense = str(error)
+            self.notes.append(f"every image was run whole: {error}")
             return None
         self.macs, self.dense_macs = found.macs, found.dense_macs
         return found
