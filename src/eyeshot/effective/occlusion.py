@@ -123,11 +123,7 @@ def occlude(
     EyeshotError
         a typed error that names the cause and the remedy (:mod:`eyeshot.errors`).
     """
-    module, notes, own_size = module_of(model, weights)
-    shape = getattr(image, "shape", None)
-    if report is None:
-        report = analyze(module, (1, *shape[-3:]) if shape is not None and own_size is None else own_size)
-    report = suited(report)
+    module, notes, report = _read(model, image, report, weights)
     axes = report.spatial[report.input].axes
     given = Images(_one(image, report), report, module, "evaluation", seed)
     x = given[0]
@@ -160,6 +156,17 @@ def occlude(
         notes=(*notes, *given.notes, *occlusions.notes),
         photograph=given.shown(),
     )
+
+
+def _read(
+    model: Any, image: Any, report: Report | None, weights: str | None
+) -> tuple[Any, list[str], Report]:
+    """The module, what to know about it, and its report, at the image's size where the model states none."""
+    module, notes, own_size = module_of(model, weights)
+    if report is None:
+        shape = getattr(image, "shape", None)
+        report = analyze(module, own_size if shape is None else own_size or (1, *shape[-3:]))
+    return module, notes, suited(report)
 
 
 def _starts(
