@@ -156,7 +156,7 @@ def test_units_and_sizes_of_the_command():
         (["nowhere.png"], 4, "no such file"),
         (["--layer", "lost"], 8, "nothing called"),
         (["--unit", "0,*,99,99"], 8, "outside"),
-        (["--method", "magic"], 8, "no method"),
+        (["--method", "magic"], 2, "Invalid value"),
         (["--output", "nowhere/picture.png"], 2, "no folder"),
         (["--output", "picture.txt"], 2, "no picture"),
         (["--protocol", "best"], 2, "Invalid value"),

@@ -15,8 +15,6 @@ from eyeshot.cli.terminal import counted, errors_told, look_here
 RANDOM = 16
 """Random images where none are given."""
 
-PICTURES = (".png", ".pdf", ".svg")
-
 
 class Protocol(StrEnum):
     """How gradients become a map."""
@@ -29,15 +27,20 @@ class Protocol(StrEnum):
     luo2016 = "luo2016"
 
 
+class Method(StrEnum):
+    """How an effective field is estimated."""
+
+    gradient = "gradient"
+    analytic = "analytic"
+
+
+_METHOD = "Average gradients over images, or propagate their moments (analytic; photographs calibrate it)."
 _PICTURES = "Photographs or folders of them; without any, random ones."
 _LAYER = "The layer; by default the last one whose units have places."
 _UNIT = "A unit of it, * for all of an axis; by default the middle, all channels."
 _PROTOCOL = "How gradients become a map, as published; figures of different protocols do not compare."
 _IMAGES = f"How many images to use: the first of those given, or so many random ones ({RANDOM})."
 _TOLERANCE = "Stop once the relative standard error is at most this."
-_OUTPUT = "Draw a picture there (.png, .pdf, .svg), or write the map (.npy)."
-_WEIGHTS = "Weights to load into a reference; without them they are random."
-_MEMORY = "MiB that images and activations may take."
 
 
 def effective(
@@ -46,14 +49,14 @@ def effective(
     layer: Annotated[str | None, typer.Option(help=_LAYER)] = None,
     unit: Annotated[Any, typer.Option(parser=options.unit_index, metavar="N,C,H,W", help=_UNIT)] = None,
     protocol: Annotated[Protocol, typer.Option(help=_PROTOCOL)] = Protocol.plain,
-    method: Annotated[str, typer.Option(help="How it is estimated: gradient.")] = "gradient",
+    method: Annotated[Method, typer.Option(help=_METHOD)] = Method.gradient,
     images: Annotated[int | None, typer.Option(min=1, help=_IMAGES)] = None,
     tolerance: Annotated[float | None, typer.Option(min=0, help=_TOLERANCE)] = None,
     seed: Annotated[int, typer.Option(help="What random images are drawn with.")] = 0,
     input_size: options.InputSize = None,
-    weights: Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help=_WEIGHTS)] = None,
-    memory: Annotated[int, typer.Option(min=1, metavar="MIB", help=_MEMORY)] = 2048,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help=_OUTPUT)] = None,
+    weights: options.Loaded = None,
+    memory: options.Memory = 2048,
+    output: options.Output = None,
     json: options.Json = None,
     debug: options.Debug = False,
 ) -> None:
@@ -73,7 +76,7 @@ def effective(
                 listed(pictures)[:images] if pictures else images or RANDOM,
                 layer,
                 "center" if unit is None else unit,
-                method=method,
+                method=method.value,
                 protocol=protocol.value,
                 tolerance=tolerance,
                 seed=seed,

@@ -18,9 +18,6 @@ _UNIT = "The unit, * for all of an axis."
 _WINDOW = "Extent of a window: a number, or one for each axis."
 _STRIDE = "Steps between windows."
 _BASELINE = "What covers: a number, one for each channel (0.1,0.2,0.3), mean, blur or noise."
-_OUTPUT = "Draw a picture there (.png, .pdf, .svg), or write the effects (.npy)."
-_WEIGHTS = "Weights to load into a reference; without them they are random."
-_MEMORY = "MiB that activations may take."
 
 
 def _sizes(text: str) -> Any:
@@ -46,9 +43,9 @@ def occlude(
     stride: Annotated[Any, typer.Option(parser=_sizes, metavar="H,W", help=_STRIDE)] = "8",
     baseline: Annotated[Any, typer.Option(parser=_baseline, metavar="BASELINE", help=_BASELINE)] = "mean",
     seed: Annotated[int, typer.Option(help="What noise is drawn with.")] = 0,
-    weights: Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help=_WEIGHTS)] = None,
-    memory: Annotated[int, typer.Option(min=1, metavar="MIB", help=_MEMORY)] = 2048,
-    output: Annotated[Path | None, typer.Option(metavar="PATH", help=_OUTPUT)] = None,
+    weights: options.Loaded = None,
+    memory: options.Memory = 2048,
+    output: options.Output = None,
     json: options.Json = None,
     debug: options.Debug = False,
 ) -> None:

@@ -94,4 +94,10 @@ Weights = Annotated[Path | None, typer.Option(metavar="FILE.safetensors", help=_
 OnUnknown = Annotated[Unknown, typer.Option(help=_UNKNOWN)]
 Json = Annotated[str | None, typer.Option(metavar="PATH", help=_JSON)]
 Trust = Annotated[bool, typer.Option("--trust", help=_TRUST)]
+_MEMORY = "MiB that images and activations may take."
+_OUTPUT = "Draw a picture there (.png, .pdf, .svg), or write the numbers (.npy)."
+_LOADED = "Weights to load into a reference; without them they are random."
+Memory = Annotated[int, typer.Option(min=1, metavar="MIB", help=_MEMORY)]
+Output = Annotated[Path | None, typer.Option(metavar="PATH", help=_OUTPUT)]
+Loaded = Annotated[Path | None, typer.Option("--weights", metavar="FILE.safetensors", help=_LOADED)]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
