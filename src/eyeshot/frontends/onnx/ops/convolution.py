@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 
 from eyeshot.frontends.compounds import convolution as compounds
 from eyeshot.frontends.compounds.convolution import Maps, across_groups, turned
 from eyeshot.frontends.onnx.context import Context, Value, lowers
-from eyeshot.frontends.onnx.ops.windows import Windows, sized, windows
+from eyeshot.frontends.onnx.ops.quantization import beside
+from eyeshot.frontends.onnx.ops.windows import Numbers, sized, windows
 from eyeshot.graph import Ref
 from eyeshot.relations import All, Window
-
-Numbers = Sequence[int] | None
 
 
 @lowers("Conv")
@@ -22,7 +20,6 @@ def conv(
     weight: Ref,
     bias: Ref | None = None,
     *,
-    kernel_shape: Numbers = None,
     strides: Numbers = None,
     pads: Numbers = None,
     dilations: Numbers = None,
@@ -30,13 +27,7 @@ def conv(
     group: int = 1,
 ) -> Ref:
     """Each output reads a dilated window per spatial axis, in all channels of its group."""
-    kernel = weight.shape[2:]
-    found = windows(ctx, x.shape[2:], kernel, strides, pads, dilations, auto_pad)
-    return _convolved(ctx, x, weight, bias, found, group)
-
-
-def _convolved(ctx: Context, x: Ref, weight: Ref, bias: Ref | None, found: Windows, group: int) -> Ref:
-    maps, extents = found
+    maps, extents = windows(ctx, x.shape[2:], weight.shape[2:], strides, pads, dilations, auto_pad)
     ctx.macs += x.shape[0] * prod(extents) * prod(weight.shape)
     return compounds.convolution(ctx, x, weight, bias, maps, extents, groups=group)
 
@@ -49,7 +40,6 @@ def conv_integer(
     x_zero: Ref | None = None,
     weight_zero: Ref | None = None,
     *,
-    kernel_shape: Numbers = None,
     strides: Numbers = None,
     pads: Numbers = None,
     dilations: Numbers = None,
@@ -57,20 +47,11 @@ def conv_integer(
     group: int = 1,
 ) -> Ref:
     """As `conv`; zero points that are computed are read by every output."""
-    found = windows(ctx, x.shape[2:], weight.shape[2:], strides, pads, dilations, auto_pad)
-    out = _convolved(ctx, x, weight, None, found, group)
-    return ctx.pointwise(
-        out, *_shared(ctx, out, x_zero), *_shared(ctx, out, weight_zero, axis=1), shape=out.shape
+    out = conv(
+        ctx, x, weight, None, strides=strides, pads=pads, dilations=dilations, auto_pad=auto_pad, group=group
     )
-
-
-def _shared(ctx: Context, out: Ref, number: Ref | None, axis: int | None = None) -> list[Ref]:
-    """A scale or zero point that is computed: one for all, or one a channel."""
-    if number is None or ctx.is_constant(number):
-        return []
-    if axis is None or prod(number.shape) == 1:
-        return [ctx.reshape(number, ())]
-    return [ctx.reshape(number, (*number.shape, *(1,) * (len(out.shape) - axis - 1)))]
+    read = [*beside(ctx, out, None, x_zero), *beside(ctx, out, 1, weight_zero)]
+    return ctx.pointwise(out, *read, shape=out.shape)
 
 
 @lowers("QLinearConv")
@@ -86,7 +67,6 @@ def qlinear_conv(
     zero: Ref,
     bias: Ref | None = None,
     *,
-    kernel_shape: Numbers = None,
     strides: Numbers = None,
     pads: Numbers = None,
     dilations: Numbers = None,
@@ -94,10 +74,11 @@ def qlinear_conv(
     group: int = 1,
 ) -> Value:
     """As `conv`, of quantized numbers."""
-    found = windows(ctx, x.shape[2:], weight.shape[2:], strides, pads, dilations, auto_pad)
-    out = _convolved(ctx, x, weight, bias, found, group)
-    read = [part for number in (x_scale, x_zero, scale, zero) for part in _shared(ctx, out, number)]
-    read += [part for number in (weight_scale, weight_zero) for part in _shared(ctx, out, number, axis=1)]
+    out = conv(
+        ctx, x, weight, bias, strides=strides, pads=pads, dilations=dilations, auto_pad=auto_pad, group=group
+    )
+    read = beside(ctx, out, None, x_scale, x_zero, scale, zero)
+    read += beside(ctx, out, 1, weight_scale, weight_zero)
     return ctx.typed(ctx.pointwise(out, *read, shape=out.shape), ctx.dtype(7))
 
 
@@ -108,7 +89,6 @@ def conv_transpose(
     weight: Ref,
     bias: Ref | None = None,
     *,
-    kernel_shape: Numbers = None,
     strides: Numbers = None,
     pads: Numbers = None,
     dilations: Numbers = None,
@@ -159,10 +139,6 @@ def deform_conv(
     bias: Ref | None = None,
     mask: Ref | None = None,
     *,
-    kernel_shape: Numbers = None,
-    strides: Numbers = None,
-    pads: Numbers = None,
-    dilations: Numbers = None,
     group: int = 1,
 ) -> Ref:
     """Each output reads x anywhere (its group's channels), and the offsets and mask of its own place."""

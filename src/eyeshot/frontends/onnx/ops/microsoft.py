@@ -12,6 +12,7 @@ from eyeshot.frontends.onnx.context import Context, lowers
 from eyeshot.frontends.onnx.ops.convolution import conv
 from eyeshot.frontends.onnx.ops.norms import layer_norm
 from eyeshot.frontends.onnx.ops.products import gemm, matmul
+from eyeshot.frontends.onnx.ops.quantization import beside
 from eyeshot.frontends.onnx.ops.windows import Numbers
 from eyeshot.graph import Ref
 
@@ -104,7 +105,7 @@ def quantized_pair(
     *numbers: Ref,
 ) -> Ref:
     """Each element reads the same element of both operands, and scales and zero points that are computed."""
-    return _with_numbers(ctx, ctx.pointwise(x, y), [x_scale, *([x_zero] if x_zero else []), *numbers])
+    return _with_numbers(ctx, ctx.pointwise(x, y), [x_scale, x_zero, *numbers])
 
 
 @lowers("QLinearSigmoid", "QLinearLeakyRelu", domain=MICROSOFT)
@@ -127,6 +128,5 @@ def quantized_concat(ctx: Context, scale: Ref, zero: Ref, *triples: Ref, axis: i
     return _with_numbers(ctx, out, [scale, zero, *triples[1::3], *triples[2::3]])
 
 
-def _with_numbers(ctx: Context, x: Ref, numbers: Sequence[Ref]) -> Ref:
-    computed = [ctx.reshape(ref, ()) for ref in numbers if not ctx.is_constant(ref)]
-    return ctx.pointwise(x, *computed, shape=x.shape)
+def _with_numbers(ctx: Context, x: Ref, numbers: Sequence[Ref | None]) -> Ref:
+    return ctx.pointwise(x, *beside(ctx, x, None, *numbers), shape=x.shape)

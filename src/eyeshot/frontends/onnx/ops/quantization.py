@@ -24,7 +24,9 @@ def quantize(
 ) -> Value:
     """Each element reads itself, and the scale and zero point of its tensor, slice or block."""
     stated = dtype_name(output_dtype) if output_dtype else "uint8"
-    return ctx.typed(_scaled(ctx, x, axis, block_size, scale, zero), stated if zero is None else ctx.dtype(2))
+    return ctx.typed(
+        _scaled(ctx, x, axis, scale, zero, block=block_size), stated if zero is None else ctx.dtype(2)
+    )
 
 
 @lowers("DequantizeLinear")
@@ -40,23 +42,33 @@ def dequantize(
 ) -> Value:
     """Each element reads itself, and the scale and zero point of its tensor, slice or block."""
     stated = dtype_name(output_dtype) if output_dtype else ctx.dtype(1)
-    return ctx.typed(_scaled(ctx, x, axis, block_size, scale, zero), stated)
+    return ctx.typed(_scaled(ctx, x, axis, scale, zero, block=block_size), stated)
 
 
-def _scaled(ctx: Context, x: Ref, axis: int, block: int, *numbers: Ref | None) -> Ref:
-    read = [x]
+def beside(ctx: Context, x: Ref, axis: int | None, *numbers: Ref | None, block: int = 0) -> list[Ref]:
+    """Those scales and zero points that are computed, as ``x`` reads them: one for all, or one an index of ``axis``.
+
+    With ``block`` there is one for as many indices. None for ``axis``: each is a single number.
+    """
+    read = []
     for ref in numbers:
         if ref is None or ctx.is_constant(ref):
             continue
-        if prod(ref.shape) == 1:
+        if axis is None or prod(ref.shape) == 1:
             read.append(ctx.reshape(ref, ()))
-        elif len(ref.shape) == 1 and not block:
-            read.append(ctx.reshape(ref, (*ref.shape, *(1,) * (len(x.shape) - axis % len(x.shape) - 1))))
-        else:
+        elif block:
             extent = ref.shape[axis]
             laid = ctx.along(ref, {axis: (stretch(block, extent), extent * block)})
             read.append(ctx.slice(laid, axis, 0, x.shape[axis]))
-    return ctx.pointwise(*read, shape=x.shape)
+        elif len(ref.shape) == 1:
+            read.append(ctx.reshape(ref, (*ref.shape, *(1,) * (len(x.shape) - axis % len(x.shape) - 1))))
+        else:
+            read.append(ref)
+    return read
+
+
+def _scaled(ctx: Context, x: Ref, axis: int, *numbers: Ref | None, block: int = 0) -> Ref:
+    return ctx.pointwise(x, *beside(ctx, x, axis, *numbers, block=block), shape=x.shape)
 
 
 @lowers("DynamicQuantizeLinear", dtype=("uint8", "float32", "uint8"))
@@ -72,7 +84,7 @@ def integer_product(
     ctx: Context, x: Ref, y: Ref, x_zero: Ref | None = None, y_zero: Ref | None = None
 ) -> Ref:
     """A product of integers less their zero points: one a tensor, a row of ``x`` or a column of ``y``."""
-    return product(ctx, _of_rows(ctx, x, x_zero), _of_columns(ctx, y, y_zero))
+    return product(ctx, _of_rows(ctx, x, x_zero), _scaled(ctx, y, -1, y_zero))
 
 
 @lowers("QLinearMatMul")
@@ -88,24 +100,10 @@ def quantized_product(
     zero: Ref,
 ) -> Value:
     """A product of dequantized numbers, quantized again."""
-    out = product(ctx, _of_rows(ctx, x, x_scale, x_zero), _of_columns(ctx, y, y_scale, y_zero))
+    out = product(ctx, _of_rows(ctx, x, x_scale, x_zero), _scaled(ctx, y, -1, y_scale, y_zero))
     return ctx.typed(_of_rows(ctx, out, scale, zero), ctx.dtype(7))
 
 
 def _of_rows(ctx: Context, x: Ref, *numbers: Ref | None) -> Ref:
     """``x`` with scales and zero points, of which there may be one a row."""
-    return ctx.pointwise(
-        x, *(_beside(ctx, ref, len(x.shape) > 1) for ref in numbers if ref is not None), shape=x.shape
-    )
-
-
-def _of_columns(ctx: Context, x: Ref, *numbers: Ref | None) -> Ref:
-    """``x`` with scales and zero points, of which there may be one a column."""
-    return ctx.pointwise(x, *(_beside(ctx, ref, False) for ref in numbers if ref is not None), shape=x.shape)
-
-
-def _beside(ctx: Context, ref: Ref, rows: bool) -> Ref:
-    """A vector of one number a row as a column; a single number as a scalar."""
-    if prod(ref.shape) == 1:
-        return ctx.reshape(ref, ())
-    return ctx.reshape(ref, (*ref.shape, 1)) if rows and len(ref.shape) == 1 else ref
+    return _scaled(ctx, x, -2 if len(x.shape) > 1 else -1, *numbers)

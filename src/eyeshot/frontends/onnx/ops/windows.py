@@ -9,7 +9,6 @@ from eyeshot.frontends.onnx.context import Context
 from eyeshot.relations import Window
 
 Numbers = Sequence[int] | None
-Windows = tuple[list[Window], tuple[int, ...]]
 
 
 def windows(
@@ -22,7 +21,7 @@ def windows(
     auto_pad: str = "NOTSET",
     *,
     ceil: bool = False,
-) -> Windows:
+) -> tuple[list[Window], tuple[int, ...]]:
     """One window for each spatial extent of ``shape``, and the extents of the result.
 
     ``pads`` has what comes before every axis, then what comes behind. With ``auto_pad`` SAME_UPPER (SAME_LOWER) there are
