@@ -23,7 +23,6 @@ def recurrent(
     *,
     direction: str = "forward",
     layout: int = 0,
-    hidden_size: int | None = None,
 ) -> list[Ref]:
     """Each step reads all steps up to it, every feature, and the first state."""
     given = [weight, recurrence, bias]
@@ -44,7 +43,6 @@ def lstm(
     *,
     direction: str = "forward",
     layout: int = 0,
-    hidden_size: int | None = None,
 ) -> list[Ref]:
     """As `recurrent`, with a cell."""
     given = [weight, recurrence, bias, peepholes]

@@ -14,9 +14,9 @@ from eyeshot.frontends.onnx.context import Context, lowers
 from eyeshot.frontends.onnx.ops.pointwise import axes_of
 from eyeshot.graph import Ref
 from eyeshot.relations import All, AxisMap, Table, tabulate
+from eyeshot.relations.resize import FINEST
 from eyeshot.relations.sampled import REACH, Kernel, nearest, sampled
 
-FINEST = 1 << 20  # scales are taken as fractions with at most this denominator
 ROUNDING: dict[str, Kernel] = {
     "round_prefer_floor": "half-down",
     "round_prefer_ceil": "half-up",
